@@ -1,0 +1,36 @@
+# make demo and make test do all of their own set-up; called again they start at once.
+PYTHON ?= python3
+BIN := .venv/bin
+PATHS := client daemon service tests benchmarks
+
+.PHONY: demo test lint types unit system clean
+
+# The stamp is newer than what it was made from: so a second call installs nothing.
+.venv/installed: pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "installing into .venv (a few GB with torch, some minutes the first time)"
+	@$(BIN)/python -m pip install --quiet --upgrade -c constraints.txt pip
+	@$(BIN)/python -m pip install --quiet -c constraints.txt --group dev -e '.[all]'
+	@touch $@
+
+demo: .venv/installed
+	@$(BIN)/python daemon/demo/tour.py
+
+test: lint types unit system
+
+lint: .venv/installed
+	@$(BIN)/ruff check $(PATHS)
+	@$(BIN)/ruff format --check $(PATHS)
+	@$(BIN)/lint-imports --no-logo
+
+types: .venv/installed
+	@$(BIN)/mypy
+
+unit: .venv/installed
+	@$(BIN)/python -m pytest -m 'not system and not model'
+
+system: .venv/installed
+	@$(BIN)/python -m pytest -m 'system or model'
+
+clean:
+	rm -rf .venv

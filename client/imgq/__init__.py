@@ -1,0 +1,19 @@
+"""imgq: find pictures by what they show, through the daemon's socket."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from imgq.client import Client
+
+__all__ = ["Client"]
+
+
+def __getattr__(name: str) -> Any:
+    # The daemon imports imgq.protocol alone: it must not pay for a client that it never uses.
+    if name == "Client":
+        from imgq.client import Client  # noqa: PLC0415
+
+        return Client
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
