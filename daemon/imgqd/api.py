@@ -1,0 +1,326 @@
+"""The daemon's methods: this table is the API.
+
+Each handler checks what came over the wire, asks the parts, and answers with
+plain maps. What is wrong with a request is a `Problem` with words for a person.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from imgq import protocol
+from imgq.protocol import path_bytes, wire_path
+from imgqd import child, search
+from imgqd.config import SettingsError
+from imgqd.core import Core, NotInSync
+from imgqd.embed import NoModel
+from imgqd.search import Hit
+from imgqd.server import Handler, Problem, Session
+
+_QUERY: Final = 4096
+"""Bytes of the longest query."""
+
+_PERIOD: Final = 0.25
+"""Seconds between two status events at least."""
+
+Params = dict[str, Any]
+
+
+class Api:
+    """Handlers over the running parts."""
+
+    def __init__(self, core: Core, version: str) -> None:
+        self._core = core
+        self._version = version
+        self._subscriptions = 0
+
+    def table(self) -> Mapping[str, Handler]:
+        """Return method -> handler."""
+        return {
+            "hello": self.hello,
+            "search": self.search,
+            "status": self.status,
+            "sync": self.sync,
+            "why": self.why,
+            "roots.list": self.roots_list,
+            "roots.add": self.roots_add,
+            "roots.remove": self.roots_remove,
+            "pause": self.pause,
+            "resume": self.resume,
+            "rescan": self.rescan,
+            "models.list": self.models_list,
+            "models.use": self.models_use,
+            "models.pull": self.models_pull,
+            "subscribe": self.subscribe,
+            "unsubscribe": self.unsubscribe,
+            "shutdown": self.shutdown,
+        }
+
+    def closed(self, session: Session) -> None:
+        """Forget a client that hung up."""
+        for task in session.subscriptions.values():
+            task.cancel()
+
+    async def hello(self, _: Session, params: Params) -> Any:
+        """Say name, version and protocol."""
+        _only(params)
+        return {"name": "imgqd", "version": self._version, "protocol": protocol.VERSION}
+
+    async def search(self, _: Session, params: Params) -> Any:
+        """Rank files for a line of text, or for a picture."""
+        _only(params, "query", "limit", "offset", "sync", "timeout_s", "like", "all")
+        began = time.monotonic()
+        query = _text(params, "query", "").strip()
+        if len(query.encode(errors="replace")) > _QUERY:
+            raise Problem("too_large", f"a query is at most {_QUERY} bytes")
+        limit = _number(params, "limit", 20, 1, search.MOST)
+        offset = _number(params, "offset", 0, 0, search.MOST)
+        if not query and "like" not in params:
+            raise Problem("usage", "an empty query: say what the pictures show, or name a file")
+        if _flag(params, "sync"):
+            await self._sync(_seconds(params, 30.0))
+        # Taken before the search: what comes in meanwhile is no part of the claim.
+        as_of, pending = await self._core.status.as_of()
+        degraded = self._core.status.degraded()
+        vector = await self._vector(query, params.get("like"))
+        answer = await search.run(self._core.library, vector, query, limit, offset)
+        hits = answer.hits
+        if not _flag(params, "all"):
+            hits = hits[: max(0, answer.weak_from - offset)]
+        model = self._core.library.model
+        return {
+            "results": [_result(hit) for hit in hits],
+            "weak_from": answer.weak_from,
+            "total": answer.total,
+            "took_ms": (time.monotonic() - began) * 1000,
+            "model": model.name if model is not None and vector is not None else None,
+            "as_of": as_of,
+            "pending": pending,
+            "degraded": degraded,
+        }
+
+    async def _vector(self, query: str, like: object) -> Any:
+        if like is not None:
+            return await self._like(_path(like))
+        try:
+            return await self._core.models.encode(query)
+        except NoModel:
+            return None  # names still answer; `degraded` says what is missing
+
+    async def _like(self, path: bytes) -> Any:
+        row = await self._core.library.read(lambda reader: reader.row(path))
+        number = self._core.library.model_id
+        if row is not None and row.image is not None and number is not None:
+            image = row.image
+            vector = await self._core.library.read(lambda reader: reader.vector(number, image))
+            if vector is not None:
+                return vector
+        raise Problem("not_found", f"{os.fsdecode(path)} is not indexed: imgqctl why says more")
+
+    async def status(self, _: Session, params: Params) -> Any:
+        """Say everything that the daemon knows of itself."""
+        _only(params)
+        return await self._core.status.full()
+
+    async def sync(self, _: Session, params: Params) -> Any:
+        """Answer once every change made before the call is in."""
+        _only(params, "timeout_s")
+        return {"as_of": await self._sync(_seconds(params, 30.0)), "pending": 0}
+
+    async def _sync(self, timeout: float) -> float:
+        try:
+            return await self._core.sync(timeout)
+        except NotInSync as error:
+            raise Problem("unavailable", str(error)) from error
+
+    async def why(self, _: Session, params: Params) -> Any:
+        """Say the state of one path, and the reason."""
+        _only(params, "path")
+        path = _path(params.get("path"))
+        state, reason, detail = await self._core.why(path)
+        return {"path": wire_path(path), "state": state, "reason": reason, "detail": detail}
+
+    async def roots_list(self, _: Session, params: Params) -> Any:
+        """List the watched folders."""
+        _only(params)
+        return {"roots": (await self._core.status.full())["roots"]}
+
+    async def roots_add(self, session: Session, params: Params) -> Any:
+        """Watch one more folder, and write it into the settings file."""
+        _only(params, "path")
+        path = _path(params.get("path"))
+        if not os.path.isdir(path):  # noqa: ASYNC240 - one stat, of what a person just named
+            raise Problem("not_found", f"{os.fsdecode(path)} is not a folder")
+        await self._settings(self._core.add_root(path))
+        return await self.roots_list(session, {})
+
+    async def roots_remove(self, session: Session, params: Params) -> Any:
+        """Watch a folder no longer; its pictures leave the index at once."""
+        _only(params, "path")
+        path = _path(params.get("path"))
+        if not await self._settings(self._core.remove_root(path)):
+            raise Problem("not_found", f"{os.fsdecode(path)} is not a watched folder")
+        return await self.roots_list(session, {})
+
+    async def pause(self, _: Session, params: Params) -> Any:
+        """Let decoding and embedding rest, for a time or until `resume`."""
+        _only(params, "duration_s")
+        duration = params.get("duration_s")
+        if duration is not None and not (_is_number(duration) and duration > 0):
+            raise Problem("usage", "duration_s is a number above 0")
+        await self._core.pause(duration)
+        return {"state": "paused"}
+
+    async def resume(self, _: Session, params: Params) -> Any:
+        """Let the work go on."""
+        _only(params)
+        await self._core.resume()
+        return {"state": (await self._core.status.full())["state"]}
+
+    async def rescan(self, _: Session, params: Params) -> Any:
+        """Walk all folders, or one, now."""
+        _only(params, "path")
+        only = _path(params["path"]) if "path" in params else None
+        if only is not None and self._core.scope.root_of(only) is None:
+            raise Problem("not_found", f"{os.fsdecode(only)} lies in no watched folder")
+        self._core.roots.walk_all(time.time(), only)
+        return {"state": (await self._core.status.full())["state"]}
+
+    async def models_list(self, _: Session, params: Params) -> Any:
+        """List the models that have a name of their own."""
+        _only(params)
+        return {
+            "active": self._core.models.name,
+            "available": await self._core.models.known(),
+            "migrating": None,
+        }
+
+    async def models_use(self, session: Session, params: Params) -> Any:
+        """Make another model the active one, and write it into the settings file."""
+        _only(params, "name")
+        await self._settings(self._core.use_model(_text(params, "name")))
+        return await self.models_list(session, {})
+
+    async def models_pull(self, _: Session, params: Params) -> Any:
+        """Download a model's weights; the progress shows in `status`."""
+        _only(params, "name")
+        try:
+            return await self._core.models.pull(_text(params, "name"))
+        except child.Refused as error:
+            code = error.code if error.code in protocol.CODES else "unavailable"
+            raise Problem(code, error.text) from error
+        except child.Died as error:
+            raise Problem("unavailable", f"the download ended: {error}: try again") from error
+
+    async def subscribe(self, session: Session, params: Params) -> Any:
+        """Send `event` notifications from now on."""
+        _only(params, "topics")
+        if params.get("topics") != ["status"]:
+            raise Problem("usage", 'topics is ["status"]')
+        self._subscriptions += 1
+        number = self._subscriptions
+        session.subscriptions[number] = asyncio.create_task(self._tell(session, number))
+        return {"subscription": number}
+
+    async def unsubscribe(self, session: Session, params: Params) -> Any:
+        """Send no more of a subscription's events."""
+        _only(params, "subscription")
+        task = session.subscriptions.pop(params.get("subscription", 0), None)
+        if task is None:
+            raise Problem("not_found", "no such subscription on this connection")
+        task.cancel()
+        return {}
+
+    async def shutdown(self, _: Session, params: Params) -> Any:
+        """Stop the daemon."""
+        _only(params)
+        self._core.stop_requested.set()
+        return {}
+
+    async def _tell(self, session: Session, number: int) -> None:
+        while True:
+            status = await self._core.status.full()
+            event = {"subscription": number, "topic": "status", "status": status}
+            await session.notify("event", event)
+            # Both, so that changes in a rush are told together and nothing ticks without one.
+            await self._core.changed.wait()
+            await asyncio.sleep(_PERIOD)
+
+    async def _settings(self, action: Any) -> Any:
+        try:
+            return await action
+        except SettingsError as error:
+            raise Problem("usage", str(error)) from error
+        except ValueError as error:
+            raise Problem("usage", f"allowed are {error}") from error
+
+
+def _result(hit: Hit) -> dict[str, Any]:
+    first, *others = hit.files
+    return {
+        "path": wire_path(first.path),
+        "score": hit.score,
+        "relevance": hit.relevance,
+        "image_id": first.image or None,
+        "width": first.width,
+        "height": first.height,
+        "format": first.format,
+        "size": first.size,
+        "mtime": first.mtime_ns / 1e9,
+        "matched": hit.matched,
+        "also": [wire_path(one.path) for one in others],
+    }
+
+
+def _only(params: Params, *allowed: str) -> None:
+    unknown = sorted(set(params) - set(allowed))
+    if unknown:
+        raise Problem("usage", f"unknown parameter {unknown[0]!r}")
+
+
+def _text(params: Params, name: str, default: str | None = None) -> str:
+    value = params.get(name, default)
+    if not isinstance(value, str):
+        raise Problem("usage", f"{name} is a text")
+    return value
+
+
+def _path(value: object) -> bytes:
+    try:
+        path = path_bytes(value)
+    except ValueError as error:
+        raise Problem("usage", str(error)) from error
+    if not path.startswith(b"/"):
+        raise Problem("usage", "a path must be absolute: the daemon has no current folder")
+    # The folder's links are resolved as the roots are; the last name is taken as it is.
+    directory, name = os.path.split(os.path.normpath(path))
+    return os.path.join(os.path.realpath(directory), name)
+
+
+def _flag(params: Params, name: str) -> bool:
+    value = params.get(name, False)
+    if not isinstance(value, bool):
+        raise Problem("usage", f"{name} is true or false")
+    return value
+
+
+def _number(params: Params, name: str, default: int, least: int, most: int) -> int:
+    value = params.get(name, default)
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise Problem("usage", f"{name} is a number from {least} to {most}")
+    return value
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _seconds(params: Params, default: float) -> float:
+    value = params.get("timeout_s", default)
+    if not _is_number(value) or not 0 < value <= 86400:
+        raise Problem("usage", "timeout_s is a number of seconds above 0")
+    return float(value)

@@ -1,0 +1,197 @@
+"""The daemon's whole life on one page: start in order, stop in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import importlib.metadata
+import logging
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+from imgq import paths
+from imgqd.api import Api
+from imgqd.bell import Bell
+from imgqd.config import Settings
+from imgqd.core import Core
+from imgqd.decode import Decoders
+from imgqd.freshness import Freshness
+from imgqd.intake import Intake
+from imgqd.library import Library
+from imgqd.models import Models
+from imgqd.pipeline import Pipeline
+from imgqd.roots import Roots
+from imgqd.server import Server
+from imgqd.settle import Settler
+from imgqd.status import Status
+from imgqd.watch import Inbox, Watcher
+
+log = logging.getLogger(__name__)
+
+_PROVED = "proved"
+
+
+class AlreadyRunning(Exception):
+    """Another daemon holds the lock; the text says which."""
+
+
+async def run(settings: Settings, settings_path: Path) -> None:
+    """Be the daemon until SIGTERM, SIGINT or `shutdown`.
+
+    Raises AlreadyRunning, SocketTrouble, CatalogError or OSError before anything is served.
+    """
+    state = _state_folder()
+    async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(_lock(state / "lock"))
+        changed = Bell()
+        library = stack.enter_context(
+            contextlib.closing(Library(state / "catalog.sqlite3", changed))
+        )
+        core = await _assemble(settings, settings_path, state, changed, library)
+        stack.push_async_callback(core.models.stop)
+        api = Api(core, importlib.metadata.version("imgq"))
+        server = Server(paths.socket_path(), api.table(), api.closed)
+        await server.start()
+        stack.push_async_callback(server.stop)
+        _notify("READY=1")
+        log.info("listening on %s", paths.socket_path())
+        core.models.start()
+        await asyncio.to_thread(core.watcher.start)
+        stack.callback(core.watcher.stop)
+        await core.restore_pause()
+        await stack.enter_async_context(_at_work(core))
+        await core.roots.start(settings.roots)
+        await _until_told(core)
+        _notify("STOPPING=1")
+        log.info("stopping")
+
+
+async def _assemble(
+    settings: Settings, settings_path: Path, state: Path, changed: Bell, library: Library
+) -> Core:
+    """Make the parts and join them; nothing runs yet."""
+    loop = asyncio.get_running_loop()
+    core: Core
+
+    def arrived() -> None:
+        # watchdog's thread may outlive the loop by a moment.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(core.intake.arrived)
+
+    inbox = Inbox(arrived)
+    folder = os.fsencode(state)
+    watcher = Watcher(inbox, os.path.join(folder, b"cookies"))
+    proved = await library.read(lambda reader: reader.setting(_PROVED))
+    freshness = Freshness(float(proved or 0))
+    settler = Settler(settings.watch.settle)
+    core = Core(settings, settings_path, folder, changed, library, watcher, settler, freshness)
+    core.roots = Roots(library, watcher, changed, settings.watch.rescan)
+    core.intake = core.roots.intake = Intake(
+        library,
+        inbox,
+        settler,
+        freshness,
+        changed,
+        lambda: core.scope,
+        lambda: core.roots.all,
+        core.roots.holds,
+        lambda: core.pipeline.wake(),  # noqa: PLW0108 - it is made later
+    )
+    core.models = Models(settings.model, library, changed, lambda: core.let_work())  # noqa: PLW0108 - it needs the status, made later
+    decoders = Decoders(os.cpu_count() or 1, settings.limits)
+    core.pipeline = Pipeline(
+        library, decoders, lambda: core.models.pictures, changed, core.follow_later
+    )
+    core.status = Status(
+        importlib.metadata.version("imgq"),
+        library,
+        core.models,
+        core.roots,
+        core.intake,
+        core.pipeline,
+        freshness,
+    )
+    return core
+
+
+@contextlib.asynccontextmanager
+async def _at_work(core: Core) -> AsyncIterator[None]:
+    """Run the stages; if one of them ends by a mistake, the daemon ends, loudly."""
+    runs = {
+        "intake": core.intake.run(),
+        "walks": core.intake.run_walks(),
+        "roots": core.roots.run(),
+        "pipeline": core.pipeline.run(),
+    }
+    tasks = [asyncio.create_task(run, name=name) for name, run in runs.items()]
+    for task in tasks:
+        task.add_done_callback(lambda _: core.stop_requested.set())
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+        await core.pipeline.stop()
+        await core.library.write(
+            lambda writer: writer.remember(_PROVED, str(core.freshness.proved()))
+        )
+        for outcome in outcomes:
+            if isinstance(outcome, Exception):
+                raise outcome
+
+
+async def _until_told(core: Core) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, core.stop_requested.set)
+    reloads: set[asyncio.Task[None]] = set()
+
+    def reload() -> None:
+        task = asyncio.create_task(core.reload())
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    loop.add_signal_handler(signal.SIGHUP, reload)
+    await core.stop_requested.wait()
+
+
+def _state_folder() -> Path:
+    state = paths.state_folder()
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return state.resolve()
+
+
+@contextlib.contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """Hold the lock for life; the system lets go of it however the daemon ends."""
+    with path.open("a+", encoding="ascii") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            pid = file.read().strip() or "unknown"
+            raise AlreadyRunning(
+                f"imgqd is running already (pid {pid}, {path.parent}): imgqctl stop ends it"
+            ) from None
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield
+
+
+def _notify(message: str) -> None:
+    """Tell a service manager that waits for it (sd_notify(3))."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        try:
+            notify.connect("\0" + address[1:] if address.startswith("@") else address)
+            notify.sendall(message.encode())
+        except OSError as error:
+            log.warning("the service manager cannot be told %s: %s", message, error)

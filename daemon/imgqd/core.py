@@ -1,0 +1,279 @@
+"""The running parts together, and what is asked of all of them: sync, why, pause, settings."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from imgqd import config, scan
+from imgqd.bell import Bell
+from imgqd.config import Settings
+from imgqd.freshness import Freshness
+from imgqd.intake import Intake
+from imgqd.library import Library
+from imgqd.models import Models
+from imgqd.pipeline import Pipeline
+from imgqd.records import Hint
+from imgqd.roots import Roots
+from imgqd.scope import Scope, is_picture_name
+from imgqd.settle import Settler
+from imgqd.status import Status
+from imgqd.watch import HOLD, Watcher
+
+log = logging.getLogger(__name__)
+
+_PAUSED: Final = "paused_until"
+
+
+class NotInSync(Exception):
+    """The promise cannot be kept (in time); the text says what is still outstanding."""
+
+
+class Core:
+    """Everything between the socket and the stages. Made by `app`, in order."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        settings_path: Path,
+        state: bytes,
+        changed: Bell,
+        library: Library,
+        watcher: Watcher,
+        settler: Settler,
+        freshness: Freshness,
+    ) -> None:
+        self.settings = settings
+        self.settings_path = settings_path
+        self._state = state
+        self.changed = changed
+        self.library = library
+        self.watcher = watcher
+        self.settler = settler
+        self.freshness = freshness
+        self.scope = self._scope(settings)
+        self.stop_requested = asyncio.Event()
+        self._resume: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        # Set by `app` once they exist.
+        self.roots: Roots
+        self.intake: Intake
+        self.pipeline: Pipeline
+        self.models: Models
+        self.status: Status
+
+    def _scope(self, settings: Settings) -> Scope:
+        return Scope(settings.roots, settings.exclude, (self._state,))
+
+    async def sync(self, timeout: float) -> float:
+        """Return the time up to which all changes are in, once those before the call are.
+
+        Raises NotInSync at the deadline, or at once when work is paused.
+        """
+        asked = time.time()
+        try:
+            async with asyncio.timeout(timeout):
+                await self._cookie()
+                for root in self.roots.all:
+                    if root.online and self.roots.watch.get(root.path) != "live":
+                        self.intake.walk(root.path, asked)
+                mark = time.time()
+                while True:
+                    ring = asyncio.ensure_future(self.changed.wait())
+                    try:
+                        if await self._is_done(mark):
+                            return asked
+                        await ring
+                    finally:
+                        ring.cancel()
+        except TimeoutError:
+            pending = await self._pending()
+            raise NotInSync(
+                f"not in sync after {timeout:g} s: {pending} files are still pending"
+            ) from None
+
+    async def _is_done(self, mark: float) -> bool:
+        oldest = await self.library.read(lambda reader: reader.oldest_pending())
+        outstanding = self.freshness.oldest(oldest)
+        if outstanding is None or outstanding > mark:
+            return True
+        if self.status.paused is not None and oldest is not None and oldest <= mark:
+            pending = await self._pending()
+            raise NotInSync(f"{pending} files wait: {self.status.paused}: imgqctl resume")
+        return False
+
+    async def _pending(self) -> int:
+        return (await self.status.as_of())[1]
+
+    async def _cookie(self) -> None:
+        """Wait until every change before this call has reached the inbox."""
+        loop = asyncio.get_running_loop()
+        seen = asyncio.Event()
+
+        def back() -> None:
+            loop.call_soon_threadsafe(seen.set)
+
+        await asyncio.to_thread(self.watcher.cookie, back)
+        await seen.wait()
+        await asyncio.sleep(HOLD)
+        # What arrived is followed by the intake's own task: let it take the inbox first.
+        self.intake.arrived()
+        await asyncio.sleep(0)
+
+    async def why(self, path: bytes) -> tuple[str, str | None, str]:  # noqa: PLR0911 - one each
+        """Return (state, reason, one sentence) for any path."""
+        name = os.fsdecode(path)
+        root = self.scope.root_of(path)
+        if root is None:
+            return "unwatched", None, f"{name} lies in no watched folder: imgqctl add DIR"
+        known = next((one for one in self.roots.all if one.path == root), None)
+        if known is None or not known.online:
+            reason = self.roots.reasons.get(root, "not seen yet")
+            return "offline", reason, f"{os.fsdecode(root)} is offline ({reason})"
+        exclusion = self.scope.exclusion(path)
+        if exclusion is not None:
+            return "excluded", exclusion, f"{name} is left out: {exclusion}"
+        seen = await asyncio.to_thread(_look, path, self.scope)
+        if isinstance(seen, str):
+            return seen, None, _WORDS[seen].format(name)
+        row = await self.library.read(lambda reader: reader.row(path))
+        if row is None or row.state == "pending":
+            waits = self.status.paused or "it is being worked on"
+            return "pending", waits, f"{name} is not in yet: {waits}"
+        if row.state == "failed":
+            return "failed", row.reason, f"{name} cannot be indexed: {row.detail}"
+        return await self._searchable(name, row.image)
+
+    async def _searchable(self, name: str, image: int | None) -> tuple[str, str | None, str]:
+        index = self.library.index
+        if index is not None and image is not None and image in index:
+            return "searchable", None, f"{name} is searchable"
+        detail = self.models.state.detail or "its vector is not made yet"
+        return "pending", detail, f"{name} is found by its name only: {detail}"
+
+    # Work and rest
+
+    async def pause(self, duration: float | None) -> None:
+        """Let decoding and embedding rest, for so many seconds or until `resume`."""
+        until = None if duration is None else time.time() + duration
+        await self.library.write(lambda w: w.remember(_PAUSED, "" if until is None else str(until)))
+        self._rest(until)
+
+    async def resume(self) -> None:
+        """Let the work go on."""
+        await self.library.write(lambda writer: writer.remember(_PAUSED, "0"))
+        self._go_on()
+
+    async def restore_pause(self) -> None:
+        """Go on resting, if the daemon ended while it did."""
+        value = await self.library.read(lambda reader: reader.setting(_PAUSED))
+        if value is None or value == "0":
+            return
+        until = float(value) if value else None
+        if until is None or until > time.time():
+            self._rest(until)
+
+    def let_work(self) -> None:
+        """Start or stop the pipeline, by pause and by the model's state."""
+        loading = self.models.state.state == "loading"
+        self.pipeline.set_running(running=self.status.paused is None and not loading)
+        self.pipeline.wake()
+        self.changed.ring()
+
+    def _rest(self, until: float | None) -> None:
+        self._cancel_resume()
+        if until is None:
+            self.status.paused = "paused"
+        else:
+            self.status.paused = f"paused until {time.strftime('%H:%M', time.localtime(until))}"
+            delay = until - time.time()
+            self._resume = asyncio.get_running_loop().call_later(delay, self._go_on)
+        log.info("%s", self.status.paused)
+        self.let_work()
+
+    def _go_on(self) -> None:
+        self._cancel_resume()
+        self.status.paused = None
+        self.let_work()
+
+    def _cancel_resume(self) -> None:
+        if self._resume is not None:
+            self._resume.cancel()
+            self._resume = None
+
+    # Settings
+
+    async def add_root(self, path: bytes) -> None:
+        """Write a folder into the settings and watch it; raises SettingsError."""
+        try:
+            text = path.decode()
+        except UnicodeDecodeError:
+            raise config.SettingsError(
+                "a settings file is UTF-8, and this folder's name is not: rename it, "
+                "or add the folder above it"
+            ) from None
+        await self._take(await asyncio.to_thread(config.add_folder, self.settings_path, text))
+
+    async def remove_root(self, path: bytes) -> bool:
+        """Take a folder out of the settings; return whether it was in."""
+        if path not in self.settings.roots:
+            return False
+        name = os.fsdecode(path)
+        await self._take(await asyncio.to_thread(config.remove_folder, self.settings_path, name))
+        return True
+
+    async def use_model(self, name: str) -> None:
+        """Write a model into the settings and let it take over; raises ValueError."""
+        await self._take(await asyncio.to_thread(config.set_model, self.settings_path, name))
+
+    async def reload(self) -> None:
+        """Read the settings again; a mistake in them leaves the old ones in force."""
+        try:
+            fresh = await asyncio.to_thread(config.load, self.settings_path)
+        except config.SettingsError as error:
+            log.error("the settings stay as they were: %s", error)
+            return
+        await self._take(fresh)
+        log.info("settings read again")
+
+    async def _take(self, fresh: Settings) -> None:
+        before, self.settings = self.settings, fresh
+        self.settler.quiet = fresh.watch.settle
+        self.roots.rescan = fresh.watch.rescan
+        self.scope = self._scope(fresh)
+        if fresh.roots != before.roots:
+            await self.roots.set(fresh.roots)
+        if fresh.exclude != before.exclude or fresh.roots != before.roots:
+            self.roots.walk_all(time.time())
+        if fresh.model != before.model:
+            await self.models.use(fresh.model)
+            self.let_work()
+
+    def follow_later(self, hints: Sequence[Hint]) -> None:
+        """Follow hints that the pipeline gives back, in a task of their own."""
+        task = asyncio.create_task(self.intake.follow(hints))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+_WORDS: Final = {
+    "missing": "{} does not exist",
+    "not_an_image": "{} is no picture file that imgq reads, by its name or kind",
+}
+
+
+def _look(path: bytes, scope: Scope) -> str | None:
+    if not os.path.lexists(path):
+        return "missing"
+    if not is_picture_name(os.path.basename(path)):
+        return "not_an_image"
+    try:
+        seen = scan.observe(path, scope, 0.0, live=True)
+    except OSError:
+        return None
+    return "not_an_image" if seen is None or seen.stamp is None else None

@@ -1,0 +1,130 @@
+"""The vectors in memory, searched by FAISS. The only home of faiss.
+
+Rules of this file:
+
+- FAISS crashes when it searches while another thread adds. One lock, here and
+  nowhere else; every method holds it for its FAISS call.
+- FAISS ids are the catalog's image ids, each at most once (FAISS itself would
+  take an id twice). `_present` knows which are in.
+- A removal moves the array's tail (tens of milliseconds for 200,000 vectors):
+  ids are only marked dead, are dropped from answers, and are removed together
+  when enough of them have come together.
+- Storage is float16, the catalog's own precision: half the memory of float32,
+  the same answers.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Final
+
+import faiss
+import numpy as np
+
+from imgqd.records import Vector
+
+_DEAD: Final = 1024
+"""So many dead ids are carried before they are removed; an answer asks for as many more."""
+
+_SAMPLE: Final = 2048
+"""Vectors that stand for the whole library when a query's scores are judged."""
+
+
+class Index:
+    """A set of (image id, unit vector) of one dimension, searched by inner product."""
+
+    def __init__(self, dim: int) -> None:
+        self.dim = dim
+        self._lock = threading.Lock()
+        flat = faiss.IndexScalarQuantizer(
+            dim, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
+        )
+        self._faiss = faiss.IndexIDMap(flat)
+        self._present = np.zeros(1024, dtype=bool)
+        self._dead: set[int] = set()
+        self._sample = np.empty((0, dim), np.float32)
+        self._seen = 0
+        self._random = np.random.default_rng(0)
+
+    def __len__(self) -> int:
+        with self._lock:
+            return int(self._faiss.ntotal) - len(self._dead)
+
+    def __contains__(self, image: int) -> bool:
+        with self._lock:
+            return self._has(image)
+
+    def add(self, images: Sequence[int], vectors: Vector) -> None:
+        """Add vectors (shape (n, dim), unit length); an id that is in already is replaced."""
+        with self._lock:
+            again = [image for image in images if self._has(image) or image in self._dead]
+            if again:
+                self._remove_now(set(again))
+            ids = np.asarray(images, np.int64)
+            self._grow(int(ids.max(initial=0)))
+            self._present[ids] = True
+            self._faiss.add_with_ids(np.ascontiguousarray(vectors, np.float32), ids)
+            self._take_sample(vectors)
+
+    def remove(self, images: Sequence[int]) -> None:
+        """Remove vectors; ids that are not in are ignored."""
+        with self._lock:
+            gone = {image for image in images if self._has(image)}
+            self._present[list(gone)] = False
+            self._dead |= gone
+            if len(self._dead) > _DEAD:
+                self._remove_now(set())
+
+    def search(self, query: Vector, count: int) -> tuple[list[int], list[float]]:
+        """Return the ids and cosines of the `count` nearest vectors, nearest first."""
+        with self._lock:
+            wanted = min(count + len(self._dead), int(self._faiss.ntotal))
+            if wanted == 0:
+                return [], []
+            scores, ids = self._faiss.search(query.reshape(1, -1).astype(np.float32), wanted)
+            pairs = [
+                (int(image), float(score))
+                for image, score in zip(ids[0], scores[0], strict=True)
+                if image >= 0 and int(image) not in self._dead
+            ][:count]
+        return [image for image, _ in pairs], [score for _, score in pairs]
+
+    def background(self, query: Vector) -> tuple[float, float]:
+        """Return mean and standard deviation of the query's cosines over the library.
+
+        Taken from a uniform sample (reservoir sampling), so it costs the same
+        for a thousand pictures and for a million.
+        """
+        with self._lock:
+            if len(self._sample) == 0:
+                return 0.0, 1.0
+            scores = self._sample @ query
+        return float(scores.mean()), float(scores.std())
+
+    def _has(self, image: int) -> bool:
+        return image < len(self._present) and bool(self._present[image])
+
+    def _grow(self, largest: int) -> None:
+        if largest >= len(self._present):
+            grown = np.zeros(max(largest + 1, 2 * len(self._present)), dtype=bool)
+            grown[: len(self._present)] = self._present
+            self._present = grown
+
+    def _remove_now(self, more: set[int]) -> None:
+        ids = np.fromiter(self._dead | more, np.int64)
+        self._faiss.remove_ids(faiss.IDSelectorBatch(ids))
+        self._dead.clear()
+
+    def _take_sample(self, vectors: Vector) -> None:
+        # Vitter's algorithm R, a block at a time.
+        room = _SAMPLE - len(self._sample)
+        if room > 0:
+            self._sample = np.concatenate([self._sample, vectors[:room]])
+            self._seen += min(room, len(vectors))
+            vectors = vectors[room:]
+        if len(vectors) > 0:
+            places = self._random.integers(0, self._seen + 1 + np.arange(len(vectors)))
+            chosen = places < _SAMPLE
+            self._sample[places[chosen]] = vectors[chosen]
+            self._seen += len(vectors)

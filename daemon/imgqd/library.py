@@ -1,0 +1,135 @@
+"""The catalog and the index as one: what is committed is findable, in that order.
+
+Every change runs in one thread, on the one writing connection, and is carried
+over into FAISS before the next change begins. If the two ever disagree, the
+index is wrong, and is built again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final, TypeVar
+
+from imgqd.bell import Bell
+from imgqd.catalog import DiskTrouble, Reader, Writer
+from imgqd.index import Index
+from imgqd.records import Change, Model
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_READERS: Final = 2
+"""Questions that are answered side by side; more would only share the two cores."""
+
+_DISK_PAUSE: Final = 5.0
+"""Seconds between two attempts to write to a disk that is full."""
+
+
+class Library:
+    """Open the catalog at `path`; `changed` rings after every commit."""
+
+    def __init__(self, path: Path, changed: Bell) -> None:
+        self._changed = changed
+        self._writing = ThreadPoolExecutor(1, "catalog")
+        self._reading = ThreadPoolExecutor(_READERS, "reader")
+        self._writer = Writer(path)
+        self._mirror = Reader(path)
+        self._readers: queue.SimpleQueue[Reader] = queue.SimpleQueue()
+        for _ in range(_READERS):
+            self._readers.put(Reader(path))
+        self.index: Index | None = None
+        self.model: Model | None = None
+        self.model_id: int | None = None
+        self.trouble: str | None = None
+        """Why nothing can be stored at the moment, in words."""
+        self.counters = {"decoded": 0, "embedded": 0, "reused": 0, "removed": 0}
+
+    async def change(self, action: Callable[[Writer], Change]) -> Change:
+        """Run one change and carry it over into the index."""
+
+        def both() -> Change:
+            change = action(self._writer)
+            self._carry_over(change)
+            return change
+
+        change = await self._in_writer(both)
+        self.counters["reused"] += change.reused
+        self.counters["removed"] += change.removed
+        self._changed.ring()
+        return change
+
+    async def write(self, action: Callable[[Writer], T]) -> T:
+        """Run something on the writing connection that does not concern the index."""
+        return await self._in_writer(lambda: action(self._writer))
+
+    async def read(self, question: Callable[[Reader], T]) -> T:
+        """Answer a question on a read-only connection."""
+        return await asyncio.get_running_loop().run_in_executor(self._reading, self.ask, question)
+
+    def ask(self, question: Callable[[Reader], T]) -> T:
+        """Answer a question in the calling thread."""
+        reader = self._readers.get()
+        try:
+            return question(reader)
+        finally:
+            self._readers.put(reader)
+
+    async def use_model(self, model: Model) -> int:
+        """Make a model the active one, load its vectors and queue the pictures that lack one.
+
+        Returns the number of pictures that were queued.
+        """
+
+        def load() -> int:
+            number = self._writer.model_id(model)
+            index = Index(model.dim)
+            began = time.monotonic()
+            for images, vectors in self._mirror.vectors(number, model.dim):
+                index.add(images, vectors)
+            log.info("%d vectors of %s in %.1f s", len(index), model.name, time.monotonic() - began)
+            self.index, self.model, self.model_id = index, model, number
+            return self._writer.requeue_without_vector(number, time.time())
+
+        queued = await self._in_writer(load)
+        self._changed.ring()
+        return queued
+
+    def close(self) -> None:
+        """Finish what runs, and close everything."""
+        self._writing.shutdown()
+        self._reading.shutdown()
+        for _ in range(_READERS):
+            self._readers.get().close()
+        self._mirror.close()
+        self._writer.close()
+
+    async def _in_writer(self, action: Callable[[], T]) -> T:
+        """Run in the writing thread; on a full disk wait, and try again until it works."""
+        while True:
+            try:
+                done = await asyncio.get_running_loop().run_in_executor(self._writing, action)
+            except DiskTrouble as error:
+                self.trouble = f"nothing can be stored ({error}): free some space"
+                log.error("%s", self.trouble)
+                self._changed.ring()
+                await asyncio.sleep(_DISK_PAUSE)
+            else:
+                self.trouble = None
+                return done
+
+    def _carry_over(self, change: Change) -> None:
+        if self.index is None or self.model is None or self.model_id is None:
+            return
+        if change.vanished:
+            self.index.remove(change.vanished)
+        for start in range(0, len(change.appeared), 1000):
+            block = change.appeared[start : start + 1000]
+            for images, vectors in self._mirror.vectors(self.model_id, self.model.dim, block):
+                self.index.add(images, vectors)

@@ -1,0 +1,278 @@
+"""Pending files become searchable: take, decode, embed, commit.
+
+One task a decoder, one task for the embedder. Between them bounded queues, so
+that a million pending files cost no more memory than a hundred. All state is
+in the catalog; what is in flight here is repeated after a crash.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from imgqd.bell import Bell
+from imgqd.decode import Decoders, Moved, Session, Undecodable, opened
+from imgqd.embed import NoModel, PictureEmbedder
+from imgqd.library import Library
+from imgqd.records import Failed, Hint, Indexed, Picture, Vector, Work
+
+log = logging.getLogger(__name__)
+
+_AHEAD: Final = 64
+"""Files taken from the catalog at once; each counts an attempt, so not too many."""
+
+_GIVE_UP: Final = 8
+"""Attempts that ended with the death of the whole daemon, after which a file is the suspect."""
+
+_GATHER: Final = 0.1
+"""Seconds that a batch waits for more pictures while decoders are at work."""
+
+_AGAIN: Final = 1.0
+"""Seconds before a file that changed under our hands may be taken again."""
+
+_NO_MODEL_PAUSE: Final = 30.0
+"""Seconds before an embedder that could not be started is tried again."""
+
+_IDLE: Final = 30.0
+"""Seconds without work after which the decoders end."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    """`model` is the number of the model that the pixels were made for."""
+
+    work: Work
+    picture: Picture
+    pixels: bytes
+    model: int
+
+
+class Pipeline:
+    """Works off the pending files; `again` is called with paths that changed under our hands."""
+
+    def __init__(
+        self,
+        library: Library,
+        decoders: Decoders,
+        embedder: Callable[[], PictureEmbedder],
+        changed: Bell,
+        again: Callable[[Sequence[Hint]], None],
+    ) -> None:
+        self._library = library
+        self._decoders = decoders
+        self._embedder = embedder
+        self._changed = changed
+        self._again = again
+        self._todo: asyncio.Queue[Work] = asyncio.Queue(_AHEAD)
+        self._decoded: asyncio.Queue[_Decoded] = asyncio.Queue(2 * _AHEAD)
+        self._busy: dict[int, Work] = {}
+        self._twins: dict[bytes, list[Work]] = {}
+        self._wake = asyncio.Event()
+        self._running = asyncio.Event()
+        self.trouble: str | None = None
+        """Why nothing can be stored at the moment, in words."""
+
+    @property
+    def decoder_pids(self) -> list[int]:
+        """The processes that decode at the moment."""
+        return self._decoders.pids
+
+    def wake(self) -> None:
+        """Note that there may be pending files."""
+        self._wake.set()
+
+    def set_running(self, *, running: bool) -> None:
+        """Let the work go on, or stop before the next file."""
+        if running:
+            self._running.set()
+        else:
+            self._running.clear()
+
+    async def run(self) -> None:
+        """Work for ever."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._feed(), name="feed")
+            group.create_task(self._embed(), name="embed")
+            for number in range(self._decoders.count):
+                group.create_task(self._work(), name=f"work {number}")
+
+    async def stop(self) -> None:
+        """End the decoders, once `run` is cancelled."""
+        await self._decoders.release()
+
+    async def _feed(self) -> None:
+        while True:
+            await self._running.wait()
+            self._wake.clear()
+            works = await self._take()
+            for work in works:
+                self._busy[work.file] = work
+            for work in works:
+                await self._running.wait()
+                await self._todo.put(work)
+            if not works:
+                await self._rest()
+
+    async def _take(self) -> list[Work]:
+        busy = list(self._busy)
+        return await self._library.write(lambda writer: writer.take(_AHEAD, busy))
+
+    async def _rest(self) -> None:
+        """Wait for work; after a while without any, end the decoders."""
+        try:
+            async with asyncio.timeout(_IDLE):
+                await self._wake.wait()
+        except TimeoutError:
+            if not self._busy:
+                await self._decoders.release()
+            await self._wake.wait()
+
+    async def _work(self) -> None:
+        while True:
+            work = await self._todo.get()
+            if work.attempts >= _GIVE_UP:
+                detail = f"the daemon died {work.attempts} times while it was at work on this file"
+                await self._store([], [Failed(work, "crash", detail)])
+                continue
+            try:
+                decoded = await self._decode(work)
+            except Undecodable as error:
+                await self._store([], [Failed(work, error.reason, error.detail)])
+            except Moved:
+                self._again([Hint(work.path, work.noticed, live=True)])
+                # Its row is pending still: at once it would be taken in a circle.
+                asyncio.get_running_loop().call_later(_AGAIN, self._drop, work)
+            else:
+                if decoded is not None:
+                    await self._decoded.put(decoded)
+
+    async def _decode(self, work: Work) -> _Decoded | None:
+        """Return the pixels to embed, or None when nothing is left to do for the file."""
+        library = self._library
+        async with self._decoders.session() as session:
+            with opened(work.path, work.stamp) as fd:
+                picture = await session.identify(fd)
+                number = library.model_id
+                known = await library.read(lambda r: r.image_by_hash(picture.hash, number))
+                if known is not None and (known[1] or number is None):
+                    done = Indexed(work, picture, None)
+                elif library.model is None:
+                    await session.look()
+                    done = Indexed(work, picture, None)
+                elif picture.hash in self._twins:
+                    # The same bytes are on their way already: share that one's fate.
+                    self._twins[picture.hash].append(work)
+                    return None
+                else:
+                    return await self._pixels(session, work, picture)
+        library.counters["reused"] += known is not None
+        library.counters["decoded"] += known is None
+        await self._store([done], [])
+        return None
+
+    async def _pixels(self, session: Session, work: Work, picture: Picture) -> _Decoded:
+        model, number = self._library.model, self._library.model_id
+        assert model is not None
+        assert number is not None
+        self._twins[picture.hash] = []
+        try:
+            pixels = await session.pixels(model)
+        except Undecodable as error:
+            twins = self._twins.pop(picture.hash)
+            await self._store([], [Failed(twin, error.reason, error.detail) for twin in twins])
+            raise
+        self._library.counters["decoded"] += 1
+        return _Decoded(work, picture, pixels, number)
+
+    async def _embed(self) -> None:
+        while True:
+            batch = await self._gather()
+            vectors = await self._vectors(batch)
+            if vectors is None:
+                for one in batch:
+                    for work in (one.work, *self._twins.pop(one.picture.hash, ())):
+                        self._drop(work)
+                continue
+            indexed, failed = [], []
+            for one, vector in zip(batch, vectors, strict=True):
+                if vector is None:
+                    detail = "the embedder died on this picture"
+                    failed.append(Failed(one.work, "embedder_crash", detail))
+                elif not _is_sound(vector):
+                    detail = "the model gives no vector for it"
+                    failed.append(Failed(one.work, "no_vector", detail))
+                else:
+                    indexed.append(Indexed(one.work, one.picture, vector))
+                    self._library.counters["embedded"] += 1
+                for twin in self._twins.pop(one.picture.hash, ()):
+                    if vector is not None:
+                        indexed.append(Indexed(twin, one.picture, None))
+                        self._library.counters["reused"] += 1
+                    else:
+                        failed.append(Failed(twin, "embedder_crash", detail))
+            await self._store(indexed, failed, batch[0].model)
+
+    async def _vectors(self, batch: Sequence[_Decoded]) -> list[Vector | None] | None:
+        """Return the batch's vectors, or None when its pixels are another model's.
+
+        Waits for as long as no embedder can be started.
+        """
+        while all(one.model == self._library.model_id for one in batch):
+            try:
+                vectors = await self._embedder().embed([one.pixels for one in batch])
+            except NoModel as error:
+                log.error("pictures cannot be embedded: %s", error)
+                self.trouble = f"pictures cannot be embedded: {error}"
+                self._changed.ring()
+                await asyncio.sleep(_NO_MODEL_PAUSE)
+            else:
+                self.trouble = None
+                return vectors
+        return None
+
+    async def _gather(self) -> list[_Decoded]:
+        """Return the next batch: full, or all there is once the decoders have nothing more."""
+        batch = [await self._decoded.get()]
+        deadline = time.monotonic() + _GATHER
+        while len(batch) < self._embedder().batch:
+            if self._decoded.empty() and len(self._busy) <= len(batch):
+                break
+            try:
+                async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+                    batch.append(await self._decoded.get())
+            except TimeoutError:
+                break
+        return batch
+
+    async def _store(
+        self, indexed: Sequence[Indexed], failed: Sequence[Failed], model: int | None = None
+    ) -> None:
+        for bad in failed:
+            log.info("%s: %s (%s)", os.fsdecode(bad.work.path), bad.detail, bad.reason)
+        active = self._library.model_id
+        made_with = active if model is None else model
+        await self._library.change(
+            lambda writer: writer.commit(indexed, failed, made_with, active, time.time())
+        )
+        for done in indexed:
+            self._drop(done.work)
+        for bad in failed:
+            self._drop(bad.work)
+
+    def _drop(self, work: Work) -> None:
+        self._busy.pop(work.file, None)
+        if not self._busy or len(self._busy) < _AHEAD // 2:
+            self.wake()
+        self._changed.ring()
+
+
+def _is_sound(vector: Vector) -> bool:
+    # FAISS never finds a NaN, and a vector that is not of unit length would rank wrongly.
+    return bool(np.isfinite(vector).all()) and abs(float(np.linalg.norm(vector)) - 1) < 1e-2

@@ -1,0 +1,162 @@
+"""A line of text, or a picture, becomes a ranked list of files that exist.
+
+Two judgements meet: what the pictures show (cosines from the index) and what
+files and folders are called (SQLite's full text). Each becomes a relevance
+from 0 to 1, and the two are joined as independent reasons to believe.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from imgqd.library import Library
+from imgqd.records import Found, Vector
+
+MOST: Final = 1000
+"""The largest `limit` and `offset` together."""
+
+_SURE: Final = 2.5
+"""Standard deviations above the library's mean where a match is as likely as not."""
+
+_STEEP: Final = 2.0
+"""How fast belief grows around that point, per standard deviation."""
+
+_SPARE: Final = 50
+"""Pictures asked for beyond the limit: some may have vanished from the disk this moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One place in the answer: a picture, all its files, and why it is there.
+
+    `score` is the cosine, None for a file that was found by its name alone.
+    """
+
+    files: tuple[Found, ...]
+    score: float | None
+    relevance: float
+    matched: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The hits from `offset` on; `weak_from` and `total` count from the very first hit."""
+
+    hits: tuple[Hit, ...]
+    weak_from: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Turns a query's cosine into a relevance, by the same query's cosines over the library.
+
+    A cosine means nothing by itself: its scale depends on model and query. What
+    lies far above the bulk of the library is a match.
+    """
+
+    mean: float
+    deviation: float
+    count: int
+
+    def relevance(self, score: float) -> float:
+        """Return 0 to 1; 0.5 is where a match is as likely as not."""
+        if self.count < 3 or self.deviation < 1e-9:
+            return 0.5
+        # Among n values none lies more than sqrt(n - 1) deviations above the mean (Samuelson).
+        sure = min(_SURE, 0.6 * math.sqrt(self.count - 1))
+        surplus = (score - self.mean) / self.deviation - sure
+        return 1 / (1 + math.exp(-_STEEP * max(-50.0, min(50.0, surplus))))
+
+
+async def run(
+    library: Library, vector: Vector | None, text: str, limit: int, offset: int
+) -> Answer:
+    """Return the best hits for a vector (if there is one) and a text (if not empty)."""
+    wanted = min(offset + limit, MOST)
+    content, judge = await asyncio.to_thread(_nearest, library, vector, wanted + _SPARE)
+    images = [image for image, _ in content]
+    files = await library.read(lambda reader: reader.files_of(images))
+    named = await library.read(lambda reader: reader.named(text, wanted)) if text else []
+    hits = _rank(content, files, named, text, judge)
+    shown = await asyncio.to_thread(_existing, hits[: wanted + _SPARE])
+    weak = next((place for place, hit in enumerate(shown) if hit.relevance < 0.5), len(shown))
+    return Answer(tuple(shown[offset:wanted]), weak, max(len(shown), judge.count))
+
+
+def _nearest(
+    library: Library, vector: Vector | None, count: int
+) -> tuple[list[tuple[int, float]], Judge]:
+    index = library.index
+    if vector is None or index is None:
+        return [], Judge(0.0, 0.0, 0)
+    found = list(zip(*index.search(vector, count), strict=True))
+    return found, Judge(*index.background(vector), len(index))
+
+
+def _rank(
+    content: Sequence[tuple[int, float]],
+    files: dict[int, list[Found]],
+    named: Sequence[Found],
+    text: str,
+    judge: Judge,
+) -> list[Hit]:
+    scores = {image: score for image, score in content if image in files}
+    shown: dict[int | bytes, list[Found]] = {image: files[image] for image in scores}
+    names: dict[int | bytes, float] = {}
+    for one in named:
+        key = one.image or one.path
+        names[key] = max(names.get(key, 0.0), name_relevance(text, one.path))
+        shown.setdefault(key, [one])
+    hits = []
+    for key, group in shown.items():
+        score = scores.get(key) if isinstance(key, int) else None
+        by_content = 0.0 if score is None else judge.relevance(score)
+        by_name = names.get(key, 0.0)
+        joined = 1 - (1 - by_content) * (1 - by_name)
+        hits.append(Hit(tuple(group), score, joined, _matched(by_content, by_name)))
+    hits.sort(key=lambda hit: (-hit.relevance, -(hit.score or 0.0), hit.files[0].path))
+    return hits
+
+
+def _matched(by_content: float, by_name: float) -> str:
+    if by_name == 0:
+        return "content"
+    return "both" if by_content >= 0.5 else "name"
+
+
+def name_relevance(text: str, path: bytes) -> float:
+    """Return how surely a file is meant, whose name and folder hold all words of the text.
+
+    A name that is the text: certain. A name with all its words: likely, the more
+    of the name they are. A folder that helps out: a hint, not a match by itself.
+    """
+    asked = _words(text)
+    stem = _words(os.path.splitext(os.path.basename(path))[0].decode(errors="replace"))
+    full = _words(os.path.basename(path).decode(errors="replace"))
+    if asked in (stem, full):
+        return 0.99
+    held = sum(any(word.startswith(one) for word in full) for one in asked)
+    if not asked or held < len(asked):
+        return 0.3
+    return 0.5 + 0.4 * min(1.0, len(asked) / max(1, len(stem)))
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[^\W_]+", text.lower())
+
+
+def _existing(hits: Sequence[Hit]) -> list[Hit]:
+    """Drop files that are gone from the disk: an answer leads to a file, whatever is pending."""
+    kept = []
+    for hit in hits:
+        files = tuple(one for one in hit.files if os.path.lexists(one.path))
+        if files:
+            kept.append(Hit(files, hit.score, hit.relevance, hit.matched))
+    return kept

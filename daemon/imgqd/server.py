@@ -1,0 +1,207 @@
+"""The socket: bytes in, bytes out, and limits that hold every client.
+
+Rules of this file: it knows nothing of pictures. A request is looked up in the
+table it was given; an offender (bad bytes, a stalled message, an answer not
+read) loses its connection and nobody else notices.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+import stat
+import struct
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from imgq import protocol
+
+log = logging.getLogger(__name__)
+
+_CONNECTIONS: Final = 32
+_IN_FLIGHT: Final = 8
+"""Requests of one connection that may be unanswered at a time."""
+
+_STALL: Final = 5.0
+"""Seconds for the rest of a message, or for an answer to be taken."""
+
+_READ: Final = 1 << 16
+_LONGEST: Final = 100
+"""Bytes of a socket's path that fit everywhere (the limit is 108 on Linux, 104 on macOS)."""
+
+
+class Problem(Exception):
+    """A request cannot be fulfilled: `code` is one of the protocol's, the text is for a person."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class SocketTrouble(Exception):
+    """The socket cannot be opened; the text is one line for a person."""
+
+
+class Session:
+    """One client's connection, as the handlers see it."""
+
+    def __init__(self, writer: asyncio.StreamWriter) -> None:
+        self._writer = writer
+        self._turn = asyncio.Lock()
+        self.subscriptions: dict[int, Any] = {}
+
+    async def send(self, data: bytes) -> None:
+        """Send whole messages; a client that does not read loses the connection."""
+        async with self._turn:
+            self._writer.write(data)
+            try:
+                async with asyncio.timeout(_STALL):
+                    await self._writer.drain()
+            except TimeoutError:
+                log.warning("a client does not read its answers: dropped")
+                self._writer.transport.abort()
+
+    async def notify(self, method: str, params: dict[str, Any]) -> None:
+        """Send a notification."""
+        await self.send(protocol.pack_notification(method, params))
+
+
+Handler = Callable[[Session, dict[str, Any]], Awaitable[Any]]
+
+
+class Server:
+    """Listens on one Unix socket and answers from a table of handlers."""
+
+    def __init__(
+        self, path: Path, handlers: Mapping[str, Handler], closed: Callable[[Session], None]
+    ) -> None:
+        self._path = path
+        self._handlers = handlers
+        self._closed = closed
+        self._server: asyncio.Server | None = None
+        self._clients: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Bind and listen; raises SocketTrouble.
+
+        Only the holder of the daemon's lock may call this: a socket that lies
+        there already is then nobody's.
+        """
+        path = os.fsencode(self._path)
+        if len(path) > _LONGEST:
+            raise SocketTrouble(f"{self._path} is too long for a socket: set IMGQ_SOCKET")
+        _own_folder(self._path.parent)
+        with contextlib.suppress(FileNotFoundError):
+            self._path.unlink()
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        mask = os.umask(0o177)
+        try:
+            listening.bind(path)
+        except OSError as error:
+            raise SocketTrouble(f"{self._path}: {error.strerror}") from error
+        finally:
+            os.umask(mask)
+        self._server = await asyncio.start_unix_server(self._serve, sock=listening)
+
+    async def stop(self) -> None:
+        """Take no more clients, let go of those there are, remove the socket."""
+        if self._server is None:
+            return
+        self._server.close()
+        for client in self._clients:
+            client.cancel()
+        await asyncio.gather(*self._clients, return_exceptions=True)
+        with contextlib.suppress(FileNotFoundError):
+            self._path.unlink()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        session = Session(writer)
+        try:
+            if not _is_own(writer.get_extra_info("socket")):
+                log.warning("a peer of another user was refused")
+            elif len(self._clients) >= _CONNECTIONS:
+                text = f"{_CONNECTIONS} connections are open already"
+                await session.send(protocol.pack_error(0, "busy", text))
+            else:
+                self._clients.add(task)
+                await self._converse(session, reader)
+        except (ConnectionError, asyncio.CancelledError):
+            pass
+        finally:
+            self._clients.discard(task)
+            self._closed(session)
+            writer.close()
+
+    async def _converse(self, session: Session, reader: asyncio.StreamReader) -> None:
+        incoming = protocol.Reader(protocol.FROM_CLIENT)
+        async with asyncio.TaskGroup() as group:
+            running: set[asyncio.Task[None]] = set()
+            try:
+                while data := await self._read(reader, incoming):
+                    for message in incoming.feed(data):
+                        if not isinstance(message, protocol.Request):
+                            continue
+                        if len(running) >= _IN_FLIGHT:
+                            text = f"{_IN_FLIGHT} requests are unanswered already"
+                            await session.send(protocol.pack_error(message.msgid, "busy", text))
+                            continue
+                        task = group.create_task(self._answer(session, message))
+                        running.add(task)
+                        task.add_done_callback(running.discard)
+            except (protocol.ProtocolError, TimeoutError) as error:
+                text = str(error) or f"a message was not complete after {_STALL:g} s"
+                log.warning("a client was dropped: %s", text)
+                with contextlib.suppress(ConnectionError):
+                    await session.send(protocol.pack_error(0, "usage", text))
+
+    async def _read(self, reader: asyncio.StreamReader, incoming: protocol.Reader) -> bytes:
+        async with asyncio.timeout(_STALL if incoming.unfinished else None):
+            return await reader.read(_READ)
+
+    async def _answer(self, session: Session, request: protocol.Request) -> None:
+        handler = self._handlers.get(request.method)
+        try:
+            if handler is None:
+                raise Problem("usage", f"no method {request.method!r}")
+            if "" in request.params:
+                raise Problem("usage", "params are one map")
+            packed = protocol.pack_result(request.msgid, await handler(session, request.params))
+        except Problem as error:
+            packed = protocol.pack_error(request.msgid, error.code, str(error))
+        except Exception:
+            # The last boundary before the peer: our bug is ours to read, not the client's.
+            log.exception("answering %s", request.method)
+            text = "imgqd made a mistake: its log says more"
+            packed = protocol.pack_error(request.msgid, "internal", text)
+        with contextlib.suppress(ConnectionError):
+            await session.send(packed)
+
+
+def _own_folder(folder: Path) -> None:
+    """Make the socket's folder, or check that it is ours alone; raises SocketTrouble."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = folder.stat()
+    except OSError as error:
+        raise SocketTrouble(f"{folder}: {error.strerror}") from error
+    if status.st_uid != os.getuid():
+        raise SocketTrouble(f"{folder} belongs to another user: set IMGQ_SOCKET elsewhere")
+    if stat.S_IMODE(status.st_mode) & 0o077:
+        raise SocketTrouble(f"{folder} is open to others: chmod 700 {folder}")
+
+
+def _is_own(connection: socket.socket) -> bool:
+    if sys.platform == "darwin":
+        # struct xucred {u_int cr_version; uid_t cr_uid; ...}; SOL_LOCAL 0, LOCAL_PEERCRED 1.
+        _, uid = struct.unpack_from("II", connection.getsockopt(0, 1, 76))
+    else:
+        raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+        _, uid, _ = struct.unpack("iII", raw)
+    return bool(uid == os.getuid())

@@ -1,0 +1,71 @@
+"""The child's end: a blocking loop that answers the core's requests.
+
+Rules of this file: the standard library and `imgq.protocol` only, because the
+sandboxed decoder imports it. A child has one socket, inherited by number; when
+the core closes it, or dies, the loop ends and with it the process.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from imgq import protocol
+
+_READ: Final = 1 << 20
+_MAX_FDS: Final = 1
+
+
+class Fault(Exception):
+    """A request that this child cannot fulfil: `code` and `text` go to the core."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+
+
+Handler = Callable[[dict[str, Any]], Any]
+
+
+class Line:
+    """The child's socket to the core: requests in, answers and events out."""
+
+    def __init__(self, number: int) -> None:
+        self._socket = socket.socket(fileno=number)
+        self._reader = protocol.Reader(protocol.FROM_DAEMON)
+
+    def notify(self, method: str, params: dict[str, Any]) -> None:
+        """Tell the core something that needs no answer, such as progress."""
+        self._socket.sendall(protocol.pack_notification(method, params))
+
+    def serve(self, handlers: Mapping[str, Handler]) -> None:
+        """Answer requests in their order until the core hangs up.
+
+        A file descriptor that arrives with a request is handed to the handler
+        as `params["fd"]`; the handler owns it. Raises ProtocolError when the
+        core sends what is no message: then nothing can be trusted any more.
+        """
+        while True:
+            data, descriptors, _, _ = socket.recv_fds(self._socket, _READ, _MAX_FDS)
+            if not data:
+                return
+            for message in self._reader.feed(data):
+                if isinstance(message, protocol.Request):
+                    if descriptors:
+                        message.params["fd"] = descriptors.pop()
+                    self._socket.sendall(_answer(handlers, message))
+            for unclaimed in descriptors:
+                os.close(unclaimed)
+
+
+def _answer(handlers: Mapping[str, Handler], request: protocol.Request) -> bytes:
+    handler = handlers.get(request.method)
+    if handler is None:
+        return protocol.pack_error(request.msgid, "usage", f"no method {request.method}")
+    try:
+        return protocol.pack_result(request.msgid, handler(request.params))
+    except Fault as fault:
+        return protocol.pack_error(request.msgid, fault.code, fault.text)

@@ -1,0 +1,167 @@
+"""What the daemon says of itself: one picture for status, and the words for what is amiss."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections import deque
+from pathlib import Path
+from typing import Any, Final
+
+from imgq.protocol import wire_path
+from imgqd.freshness import Freshness
+from imgqd.intake import Intake
+from imgqd.library import Library
+from imgqd.models import Models
+from imgqd.pipeline import Pipeline
+from imgqd.records import Totals
+from imgqd.roots import Roots
+
+_WINDOW: Final = 20.0
+"""Seconds over which the rate of work is averaged."""
+
+
+class Status:
+    """Puts together what the parts know."""
+
+    def __init__(
+        self,
+        version: str,
+        library: Library,
+        models: Models,
+        roots: Roots,
+        intake: Intake,
+        pipeline: Pipeline,
+        freshness: Freshness,
+    ) -> None:
+        self._version = version
+        self._library = library
+        self._models = models
+        self._roots = roots
+        self._intake = intake
+        self._pipeline = pipeline
+        self._freshness = freshness
+        self._samples: deque[tuple[float, int]] = deque()
+        self.paused: str | None = None
+        """Why bulk work rests, in words."""
+
+    async def as_of(self) -> tuple[float, int]:
+        """Return (time up to which the answers are complete, files that wait)."""
+        oldest, pending = await self._library.read(
+            lambda reader: (reader.oldest_pending(), reader.pending())
+        )
+        unsettled = self._intake.unsettled
+        return self._freshness.as_of(oldest, self._roots.blind_since()), pending + unsettled
+
+    def degraded(self) -> list[str]:
+        """Return what is amiss, each in words that end with the remedy where there is one."""
+        reasons = []
+        state = self._models.state
+        if state.state != "ready":
+            reasons.append(f"searching names only: {state.detail}")
+        for root in self._roots.all:
+            name = os.fsdecode(root.path)
+            why = self._roots.reasons.get(root.path)
+            if not root.online and why is not None:
+                reasons.append(f"{name} is offline ({why}): its pictures are hidden")
+            elif why is not None:
+                reasons.append(f"{name} is not watched but walked from time to time: {why}")
+        reasons += [one for one in (self._library.trouble, self._pipeline.trouble) if one]
+        return reasons
+
+    async def full(self) -> dict[str, Any]:
+        """Return the result of the `status` method."""
+        number = self._library.model_id
+        totals = await self._library.read(lambda reader: reader.totals(number))
+        as_of, pending = await self.as_of()
+        degraded = self.degraded()
+        rate = self._rate(pending)
+        return {
+            "version": self._version,
+            "pid": os.getpid(),
+            "state": self._state(pending, degraded),
+            "paused": self.paused,
+            "pictures": totals.pictures,
+            "files": totals.files,
+            "pending": pending,
+            "failed": totals.failed,
+            "roots": self._root_rows(totals),
+            "model": self._model_row(totals),
+            "embedder": self._embedder_row(),
+            "counters": dict(self._library.counters),
+            "as_of": as_of,
+            "degraded": degraded,
+            "memory": self._memory(),
+            "rate": rate,
+            "remaining": pending / rate if rate and pending else None,
+        }
+
+    def _state(self, pending: int, degraded: list[str]) -> str:
+        if self.paused is not None:
+            return "paused"
+        if any(root.online and root.path not in self._intake.walked for root in self._roots.all):
+            return "starting"
+        if pending:
+            return "indexing"
+        return "degraded" if degraded else "idle"
+
+    def _root_rows(self, totals: Totals) -> list[dict[str, Any]]:
+        return [
+            {
+                "path": wire_path(root.path),
+                "state": "online" if root.online else "offline",
+                "files": totals.files_of_root.get(root.id, 0),
+                "watch": self._roots.watch.get(root.path, "scan_only"),
+                "reason": self._roots.reasons.get(root.path),
+            }
+            for root in self._roots.all
+        ]
+
+    def _model_row(self, totals: Totals) -> dict[str, Any]:
+        model, state = self._library.model, self._models.state
+        index = self._library.index
+        return {
+            "name": self._models.name,
+            "key": model.key if model else None,
+            "dim": model.dim if model else None,
+            "state": state.state,
+            "detail": state.detail,
+            "vectors": len(index) if index is not None else 0,
+            "waiting": totals.without_vector,
+            "download": self._models.download,
+        }
+
+    def _embedder_row(self) -> dict[str, Any]:
+        pictures = self._models.pictures
+        return {
+            "running": pictures.pid is not None,
+            "device": pictures.device,
+            "precision": pictures.precision,
+            "batch": pictures.batch,
+        }
+
+    def _rate(self, pending: int) -> float:
+        """Return files dealt with per second, lately."""
+        now = time.monotonic()
+        done = sum(self._library.counters[name] for name in ("embedded", "reused"))
+        self._samples.append((now, done))
+        while now - self._samples[0][0] > _WINDOW:
+            self._samples.popleft()
+        began, before = self._samples[0]
+        return (done - before) / (now - began) if pending and now - began > 0.5 else 0.0
+
+    def _memory(self) -> dict[str, int]:
+        pids = {"imgqd": os.getpid(), **self._models.pids}
+        pids |= {f"decoder {n}": pid for n, pid in enumerate(self._pipeline.decoder_pids)}
+        return {name: size for name, pid in pids.items() if (size := _pss(pid)) is not None}
+
+
+def _pss(pid: int) -> int | None:
+    """Return a process's share of memory in bytes: shared pages count in part (Linux)."""
+    try:
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
+    except OSError:
+        return None
+    match = re.search(r"^Pss:\s+(\d+) kB", rollup, re.MULTILINE)
+    return int(match[1]) * 1024 if match else None
