@@ -58,7 +58,8 @@ def cache_folder() -> Path:
 
 def absolute(path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> bytes:
     """Return a path's bytes, from the root on; symbolic links stay as they are named."""
-    return os.path.abspath(os.fsencode(path))  # noqa: PTH100 - pathlib keeps the "..", and is no bytes
+    # Not pathlib's absolute(): it keeps the "..", and knows no bytes.
+    return os.path.abspath(os.fsencode(path))
 
 
 def file_uri(path: bytes, host: str = "") -> str:
@@ -74,7 +75,7 @@ def _folder(variable: str, default: str) -> str:
     chosen = os.environ.get(variable, "")
     if chosen.startswith("/"):
         return chosen.rstrip("/")
-    return os.path.expanduser(_SUPPORT if _MAC else default)  # noqa: PTH111 - see the rules
+    return os.path.expanduser(_SUPPORT if _MAC else default)
 
 
 def _path(name: str) -> Path:

@@ -141,8 +141,12 @@ def pack_result(msgid: int, result: Any) -> bytes:
 
 
 def pack_error(msgid: int, code: str, text: str) -> bytes:
-    """Return the bytes of an error answer; `code` is one of `CODES`."""
-    return _pack([1, msgid, [code, text], None])
+    """Return the bytes of an error answer; `code` is one of `CODES`.
+
+    An error must get through: what cannot be encoded in its text is escaped.
+    """
+    sendable = text.encode("utf-8", "backslashreplace").decode()
+    return _pack([1, msgid, [code, sendable], None])
 
 
 def pack_notification(method: str, params: dict[str, Any]) -> bytes:

@@ -1,0 +1,119 @@
+"""What the daemon's answers mean: one frozen record for each.
+
+Rules of this file: records are made from the wire by `from_wire`, which raises
+KeyError, TypeError or ValueError for an answer that is not in the protocol.
+What a newer daemon says beside that is kept where there is a place for it
+(`Match.metadata`, `Status.raw`) and is otherwise no reason to fail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from imgq.protocol import path_bytes
+
+_MATCH_FIELDS = frozenset({"path", "score", "relevance", "image_id"})
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One picture that was found.
+
+    `score` is the cosine, None for a file that was found by its name alone.
+    `relevance` runs from 0 to 1 and compares across queries. `image_id` is
+    None for a file whose content is not known yet.
+    """
+
+    path: bytes
+    score: float | None
+    relevance: float | None
+    image_id: int | None
+    metadata: Mapping[str, Any]
+
+    @classmethod
+    def from_wire(cls, raw: Mapping[str, Any]) -> Match:
+        """Make a match from one of a search's results."""
+        return cls(
+            path=path_bytes(raw["path"]),
+            score=_number(raw["score"]),
+            relevance=_number(raw["relevance"]),
+            image_id=None if raw["image_id"] is None else int(raw["image_id"]),
+            metadata={key: raw[key] for key in raw if key not in _MATCH_FIELDS},
+        )
+
+    @property
+    def also(self) -> tuple[bytes, ...]:
+        """The other paths with the same content."""
+        return tuple(path_bytes(path) for path in self.metadata.get("also") or ())
+
+
+@dataclass(frozen=True, slots=True)
+class SearchAnswer:
+    """What a search found.
+
+    `results` begin at the place `offset`; from the place `weak_from` on there
+    are no real matches. Places are counted from 0, the very best. `model` is
+    None where none was ready and only names were searched.
+    """
+
+    results: tuple[Match, ...]
+    offset: int
+    weak_from: int
+    total: int
+    took_s: float
+    model: str | None
+    as_of: float
+    pending: int
+    degraded: tuple[str, ...]
+
+    @classmethod
+    def from_wire(cls, raw: Mapping[str, Any], offset: int = 0) -> SearchAnswer:
+        """Make an answer from the result of a search with that offset."""
+        return cls(
+            results=tuple(Match.from_wire(result) for result in raw["results"]),
+            offset=offset,
+            weak_from=int(raw["weak_from"]),
+            total=int(raw["total"]),
+            took_s=float(raw["took_ms"]) / 1000,
+            model=None if raw["model"] is None else str(raw["model"]),
+            as_of=float(raw["as_of"]),
+            pending=int(raw["pending"]),
+            degraded=reasons(raw["degraded"]),
+        )
+
+    @property
+    def strong(self) -> tuple[Match, ...]:
+        """The real matches."""
+        return self.results[: self._strong]
+
+    @property
+    def weak(self) -> tuple[Match, ...]:
+        """The rest: the nearest there is, but no real matches."""
+        return self.results[self._strong :]
+
+    @property
+    def _strong(self) -> int:
+        return max(0, self.weak_from - self.offset)
+
+
+def reasons(value: object) -> tuple[str, ...]:
+    """Return what the daemon says is degraded, as texts."""
+    match value:
+        case None | False | "":
+            return ()
+        case str():
+            return (value,)
+        case list():
+            return tuple(str(reason) for reason in value)
+    raise TypeError(f"degraded is a list of texts, not {value!r}")
+
+
+def _number(value: object) -> float | None:
+    match value:
+        case None:
+            return None
+        case int() | float():
+            return float(value)
+    raise TypeError(f"{value!r} is not a number")

@@ -1,0 +1,133 @@
+"""imgq: find pictures by what they show.
+
+Rules of this file: it is started for every search, so it imports nothing that
+a search into a terminal or a pipe does not need. What only some options need
+is imported where they are.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+
+from imgq.answers import Match, SearchAnswer
+from imgq.command import Parser, Version, duration, run
+from imgq.errors import Usage
+from imgq.screen import say, screen_of
+from imgq.searching import Searcher
+from imgq.terminal import hints, listing
+
+_PROGRAM = "imgq"
+_NOTHING_FOUND = 1
+
+_EPILOG = """\
+Into a pipe: one path a line, nothing else.
+
+exit status:
+  0  found           3  the daemon cannot be reached
+  1  nothing found   4  the daemon refused
+  2  wrong usage"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status."""
+    return run(_PROGRAM, lambda: _main(arguments))
+
+
+def _main(arguments: Sequence[str] | None) -> int:
+    options = _parse(sys.argv[1:] if arguments is None else arguments)
+    query = " ".join(options.query)
+    if not query.strip() and options.like is None:
+        raise Usage("what should the pictures show? give a QUERY, or a picture with --like")
+    if options.print0 and options.json:
+        raise Usage("--json and --print0 exclude each other: leave one of them out")
+    with Searcher() as searcher:
+        answer = searcher.search(
+            query,
+            limit=options.limit,
+            offset=options.offset,
+            like=options.like,
+            # Asked for in any case: a person is told how many there are.
+            weak=True,
+            sync=options.sync,
+            timeout=options.timeout,
+        )
+    return _show(answer, options)
+
+
+def _parse(arguments: Sequence[str]) -> Namespace:
+    # argparse loses the "--" when options may stand between the words.
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    options = _parser().parse_intermixed_args(arguments[:end])
+    options.query += arguments[end + 1 :]
+    return options
+
+
+def _show(answer: SearchAnswer, options: Namespace) -> int:
+    for chunk in _output(answer, options):
+        sys.stdout.buffer.write(chunk)
+    sys.stdout.buffer.flush()
+    for hint in hints(answer, time.time(), weak=options.all):
+        say(_PROGRAM, hint)
+    shown = _shown(answer, options)
+    if not shown:
+        return _NOTHING_FOUND
+    if options.open:
+        from imgq.opening import open_file  # noqa: PLC0415
+
+        open_file(shown[0].path)
+    return 0
+
+
+def _output(answer: SearchAnswer, options: Namespace) -> Iterator[bytes]:
+    shown = _shown(answer, options)
+    screen = screen_of(sys.stdout)
+    if options.json:
+        from imgq.jsonlines import match_line  # noqa: PLC0415
+
+        for place, match in enumerate(shown, answer.offset):
+            yield match_line(match, place + 1, weak=place >= answer.weak_from)
+    elif options.print0:
+        yield from (match.path + b"\0" for match in shown)
+    elif screen is None:
+        yield from (match.path + b"\n" for match in shown)
+    else:
+        for line in listing(answer, screen, weak=options.all):
+            yield line.encode() + b"\n"
+
+
+def _shown(answer: SearchAnswer, options: Namespace) -> tuple[Match, ...]:
+    return answer.results if options.all else answer.strong
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog=_PROGRAM,
+        usage="imgq [OPTIONS] QUERY...",
+        description="Find pictures by what they show.",
+        epilog=_EPILOG,
+    )
+    add = parser.add_argument
+    add("query", metavar="QUERY", nargs="*", help="what the pictures show, in your own words")
+    add("-n", "--limit", metavar="N", type=_count, default=20, help="at most N results (20)")
+    add("--offset", metavar="N", type=_count, default=0, help="leave out the first N results")
+    add("--like", metavar="FILE", help="find pictures that look like this one")
+    add("--all", action="store_true", help="show the weak matches, too")
+    add("--sync", action="store_true", help="answer when every change until now is in")
+    add("--timeout", metavar="TIME", type=duration, help="wait no longer than this: 30, 2min")
+    add("--json", action="store_true", help="print one JSON object a line")
+    add("-0", "--print0", action="store_true", help="end each path with a zero byte")
+    add("--open", action="store_true", help="open the first result")
+    add("--version", action=Version, nargs=0, help="print the version")
+    return parser
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError
+    return int(text)
+
+
+_count.__name__ = "number"

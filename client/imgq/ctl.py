@@ -1,0 +1,258 @@
+"""imgqctl: look after the daemon. Each command of the table below is one function."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+
+from imgq import paths
+from imgq.client import Client
+from imgq.command import Parser, Version, duration, run
+from imgq.durations import spoken
+from imgq.errors import NotRunning
+from imgq.following import Follower
+from imgq.progress import size
+from imgq.reports import Models, Status
+from imgq.screen import Screen, say, screen_of
+from imgq.searching import SYNC_TIMEOUT_S
+from imgq.summary import model_lines, root_lines, status_lines, why_sentence
+from imgq.terminal import clock
+from imgq.text import counted, readable, readable_path
+
+_PROGRAM = "imgqctl"
+
+_EPILOG = """\
+exit status:
+  0  done                      3  the daemon cannot be reached
+  1  not so, or it went wrong  4  the daemon refused
+  2  wrong usage"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status."""
+    return run(_PROGRAM, lambda: _main(arguments))
+
+
+def _main(arguments: Sequence[str] | None) -> int:
+    options = _parser().parse_args(arguments)
+    command: Callable[[Namespace], int] = options.command
+    return command(options)
+
+
+def _status(options: Namespace) -> int:
+    with Client() as client:
+        if options.follow:
+            return _follow(client, as_json=options.json)
+        status = client.status()
+    if options.json:
+        _put_json(status)
+    else:
+        _put(*status_lines(status, _screen()))
+    return 0
+
+
+def _follow(client: Client, *, as_json: bool) -> int:
+    if as_json:
+        for status in client.statuses():
+            _put_json(status)
+            sys.stdout.flush()
+    else:
+        with Follower() as follower:
+            for status in client.statuses():
+                follower.show(status)
+    return 0
+
+
+def _add(options: Namespace) -> int:
+    with Client() as client:
+        for folder in options.folders:
+            client.add_root(folder)
+            _put(f"watching {_shown(folder)}")
+    return 0
+
+
+def _remove(options: Namespace) -> int:
+    with Client() as client:
+        for folder in options.folders:
+            client.remove_root(folder)
+            _put(f"no longer watching {_shown(folder)}")
+    return 0
+
+
+def _folders(_: Namespace) -> int:
+    with Client() as client:
+        roots = client.roots()
+    screen = screen_of(sys.stdout)
+    if screen is None:
+        for root in roots:
+            sys.stdout.buffer.write(root.path + b"\n")
+    else:
+        _put(*root_lines(roots, screen))
+    if not roots:
+        say(_PROGRAM, "no folder is watched: `imgqctl add DIR` watches one")
+    return 0 if roots else 1
+
+
+def _sync(options: Namespace) -> int:
+    with Client() as client:
+        synced = client.sync(options.timeout)
+    _put(f"in sync as of {clock(synced.as_of)}")
+    return 0
+
+
+def _pause(options: Namespace) -> int:
+    with Client() as client:
+        client.pause(options.duration)
+    until = "until `imgqctl resume`"
+    _put(f"paused {until if options.duration is None else 'for ' + spoken(options.duration)}")
+    return 0
+
+
+def _resume(_: Namespace) -> int:
+    with Client() as client:
+        _put(f"resumed: {readable(client.resume())}")
+    return 0
+
+
+def _rescan(options: Namespace) -> int:
+    with Client() as client:
+        client.rescan(options.folder)
+    what = "every folder" if options.folder is None else _shown(options.folder)
+    _put(f"scanning {what} again")
+    return 0
+
+
+def _why(options: Namespace) -> int:
+    with Client() as client:
+        why = client.why(options.file)
+    _put(why_sentence(why, _screen()))
+    return 0 if why.state == "searchable" else 1
+
+
+def _list_models(_: Namespace) -> int:
+    with Client() as client:
+        _put_models(client.models())
+    return 0
+
+
+def _use_model(options: Namespace) -> int:
+    with Client() as client:
+        _put_models(client.use_model(options.name))
+    return 0
+
+
+def _pull_model(options: Namespace) -> int:
+    with Client() as client, Follower(sys.stderr) as follower:
+
+        def news(status: Status) -> None:
+            if status.download is not None:
+                follower.show(status)
+
+        pulled = client.pull_model(options.name, news)
+    files = counted(pulled.files, "file")
+    _put(f"{readable(pulled.name)} is on this disk: {files}, {size(pulled.size)} fetched")
+    return 0
+
+
+def _start(_: Namespace) -> int:
+    from imgq import lifecycle  # noqa: PLC0415 - only these two start processes
+
+    if lifecycle.running():
+        _put("imgqd is already running")
+        return 0
+    lifecycle.start()
+    _put("imgqd is running")
+    return 0
+
+
+def _stop(_: Namespace) -> int:
+    from imgq import lifecycle  # noqa: PLC0415
+
+    try:
+        lifecycle.stop()
+    except NotRunning:
+        _put("imgqd is not running")
+    else:
+        _put("imgqd has stopped")
+    return 0
+
+
+def _put(*lines: str) -> None:
+    # Whatever the locale: what is not UTF-8 has been escaped by now.
+    sys.stdout.buffer.writelines(line.encode() + b"\n" for line in lines)
+
+
+def _put_json(status: Status) -> None:
+    from imgq.jsonlines import line  # noqa: PLC0415 - few calls want JSON
+
+    sys.stdout.buffer.write(line(status.raw))
+
+
+def _put_models(models: Models) -> None:
+    _put(*model_lines(models))
+    if models.migrating is not None:
+        name = readable(str(models.migrating.get("name", "the new model")))
+        _put(f"changing to {name}: `imgqctl status --follow` shows how far it is")
+
+
+def _screen() -> Screen:
+    return screen_of(sys.stdout) or Screen()
+
+
+def _shown(path: str) -> str:
+    return readable_path(paths.absolute(path), _screen().home)
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog=_PROGRAM,
+        usage="imgqctl COMMAND [OPTIONS]",
+        description="Look after imgqd, the daemon that keeps your pictures searchable.",
+        epilog=_EPILOG,
+    )
+    parser.add_argument("--version", action=Version, nargs=0, help="print the version")
+    commands = parser.add_subparsers(
+        title="commands", metavar="COMMAND", required=True, prog=_PROGRAM
+    )
+
+    def add(name: str, command: Callable[[Namespace], int], help_text: str) -> Parser:
+        one = commands.add_parser(name, help=help_text, description=help_text)
+        one.set_defaults(command=command)
+        return one
+
+    status = add("status", _status, "how the daemon is, and what it is doing")
+    status.add_argument("--json", action="store_true", help="print one JSON object a line")
+    status.add_argument("--follow", action="store_true", help="go on until Ctrl-C")
+    for name, command, text in (
+        ("add", _add, "watch folders and everything below them"),
+        ("remove", _remove, "watch folders no longer; no picture is touched"),
+    ):
+        add(name, command, text).add_argument("folders", metavar="DIR", nargs="+")
+    add("folders", _folders, "list the watched folders")
+    sync = add("sync", _sync, "wait until every change until now is searchable")
+    sync.add_argument("--timeout", metavar="TIME", type=duration, default=SYNC_TIMEOUT_S)
+    pause = add("pause", _pause, "stop indexing, for a while or until resume")
+    pause.add_argument("duration", metavar="DURATION", nargs="?", type=duration)
+    add("resume", _resume, "go on indexing")
+    rescan = add("rescan", _rescan, "look for changes that were not noticed")
+    rescan.add_argument("folder", metavar="DIR", nargs="?")
+    why = add("why", _why, "why a file is searchable, or is not")
+    why.add_argument("file", metavar="FILE")
+    _add_model(add("model", _list_models, "list the models, use one, fetch one"))
+    add("start", _start, "start the daemon and wait until it answers")
+    add("stop", _stop, "stop the daemon and wait until it is gone")
+    return parser
+
+
+def _add_model(parser: Parser) -> None:
+    actions = parser.add_subparsers(title="actions", metavar="ACTION")
+    listing = actions.add_parser("list", help="list the models (also without an action)")
+    listing.set_defaults(command=_list_models)
+    for name, command, text in (
+        ("use", _use_model, "change to a model; the old one answers until then"),
+        ("pull", _pull_model, "fetch a model's weights now"),
+    ):
+        one = actions.add_parser(name, help=text)
+        one.add_argument("name", metavar="NAME")
+        one.set_defaults(command=command)

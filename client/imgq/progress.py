@@ -1,0 +1,80 @@
+"""From two looks at the daemon to one line that tells how far it is.
+
+Pure functions: the clock and the terminal are arguments.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from imgq.durations import spoken
+from imgq.reports import Download, Status
+from imgq.terminal import clock
+from imgq.text import clip, counted, grouped, readable, width
+
+_LONGEST_BAR = 40
+_SHORTEST_BAR = 8
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+_LEAST_RATE = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A status, and when it came (in seconds of a clock that only goes forward)."""
+
+    at: float
+    status: Status
+
+
+def progress(earlier: Sample, later: Sample, columns: int) -> str:
+    """Return how far the daemon is, in one line of at most `columns`."""
+    status = later.status
+    if status.download is not None:
+        return download_progress(status.download, columns)
+    if not status.pending:
+        synced = f"in sync as of {clock(status.as_of)}"
+        return clip(f"{status.state}  {counted(status.pictures, 'picture')}, {synced}", columns)
+    total = max(status.files, status.pending)
+    done = total - status.pending
+    words = [f"{done * 100 // total}%", f"{grouped(done)} of {grouped(total)}"]
+    rate = status.rate or _measured_rate(earlier, later)
+    if rate >= _LEAST_RATE:
+        words.append(f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s")
+        left = status.pending / rate if status.remaining is None else status.remaining
+        words.append(f"{spoken(left)} left")
+    return _with_bar(status.state, done / total, "  ".join(words), columns)
+
+
+def download_progress(download: Download, columns: int) -> str:
+    """Return how far a download is, in one line of at most `columns`."""
+    name = readable(download.file.rpartition("/")[2])
+    if download.total <= 0:
+        return clip(f"{name}  {size(download.done)}", columns)
+    share = min(1.0, download.done / download.total)
+    words = f"{int(share * 100)}%  {size(download.done)} of {size(download.total)}"
+    return _with_bar(clip(name, max(columns // 3, 12)), share, words, columns)
+
+
+def size(count: float) -> str:
+    """Return a number of bytes for people."""
+    power = 0
+    while count >= 1024 and power < len(_UNITS) - 1:
+        count /= 1024
+        power += 1
+    return (
+        f"{count:.1f} {_UNITS[power]}" if power and count < 10 else f"{count:.0f} {_UNITS[power]}"
+    )
+
+
+def _measured_rate(earlier: Sample, later: Sample) -> float:
+    seconds = later.at - earlier.at
+    through = earlier.status.pending - later.status.pending
+    return max(0.0, through / seconds) if seconds > 0 else 0.0
+
+
+def _with_bar(label: str, share: float, words: str, columns: int) -> str:
+    room = min(columns - width(label) - width(words) - 4, _LONGEST_BAR)
+    if room < _SHORTEST_BAR:
+        return clip(f"{label}  {words}", columns)
+    full = int(room * share)
+    return f"{label}  {'━' * full}{'─' * (room - full)}  {words}"

@@ -1,0 +1,137 @@
+"""What the daemon says about itself, as lines for people. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from imgq.progress import size
+from imgq.reports import Models, Root, Status, Why
+from imgq.screen import Screen
+from imgq.terminal import clock, table
+from imgq.text import counted, readable, readable_path
+
+_LABEL = 10
+_FAINT = "2"
+_WARNING = "33"
+_WATCH = {
+    "live": "watched live",
+    "partial": "watched in part, the rest is scanned",
+    "scan_only": "scanned now and then",
+}
+_WHY = {
+    "searchable": "is searchable",
+    "pending": "is waiting to be indexed",
+    "excluded": "is excluded by the settings",
+    "failed": "could not be read",
+    "offline": "is in a folder that is offline",
+    "unwatched": "is in no watched folder",
+    "not_an_image": "is not a picture",
+    "missing": "does not exist",
+}
+
+
+def status_lines(status: Status, screen: Screen) -> Iterator[str]:
+    """Yield a summary of the daemon, a line for each thing that matters."""
+    version = f" {readable(status.version)}" if status.version else ""
+    synced = f"in sync as of {clock(status.as_of)}"
+    yield f"imgqd{version}: {readable(status.paused or status.state)}, {synced}"
+    for reason in status.degraded:
+        yield _line("degraded", screen.paint(_WARNING, readable(reason)))
+    pictures = counted(status.pictures, "picture")
+    yield _line("pictures", f"{pictures} in {counted(status.files, 'file')}")
+    if status.pending:
+        yield _line("waiting", counted(status.pending, "file"))
+    if status.failed:
+        yield _line("not read", _failures(status.failed))
+    yield from _folders(status, screen)
+    if status.model:
+        yield _line("model", _model(status.model))
+    if status.embedder:
+        yield _line("embedder", _embedder(status.embedder))
+    if status.memory:
+        yield _line("memory", _memory(status.memory))
+
+
+def root_lines(roots: tuple[Root, ...], screen: Screen) -> list[str]:
+    """Return the watched folders as a table."""
+    if not roots:
+        return []
+    return table(
+        [
+            (
+                readable_path(root.path, screen.home),
+                counted(root.files, "file"),
+                root.state if root.state != "online" else _WATCH.get(root.watch, root.watch),
+            )
+            for root in roots
+        ]
+    )
+
+
+def model_lines(models: Models) -> list[str]:
+    """Return the models that can be used as a table, with a star before the one in use."""
+    rows = [
+        (
+            "*" if choice.name == models.active else " ",
+            readable(choice.name),
+            readable(choice.model),
+            readable(choice.licence),
+            "on disk" if choice.on_disk else "to be fetched",
+        )
+        for choice in models.available
+    ]
+    return table(rows) if rows else []
+
+
+def why_sentence(why: Why, screen: Screen) -> str:
+    """Return one true sentence about a file: the daemon's, or ours where it has none."""
+    if why.detail:
+        return readable(why.detail)
+    said = _WHY.get(why.state, f"is {why.state}")
+    because = f": {readable(why.reason)}" if why.reason else ""
+    return f"{readable_path(why.path, screen.home)} {said}{because}"
+
+
+def _line(label: str, text: str) -> str:
+    return f"{label:<{_LABEL}}{text}"
+
+
+def _failures(failed: Mapping[str, int]) -> str:
+    worst_first = sorted(failed.items(), key=lambda item: (-item[1], item[0]))
+    parts = ", ".join(f"{count:,} {readable(reason)}" for reason, count in worst_first)
+    return f"{counted(sum(failed.values()), 'file')}: {parts}"
+
+
+def _folders(status: Status, screen: Screen) -> Iterator[str]:
+    if not status.roots:
+        yield _line("folders", "none: `imgqctl add DIR` watches one")
+    label = "folders"
+    for line in root_lines(status.roots, screen):
+        yield _line(label, line)
+        label = ""
+
+
+def _model(model: Mapping[str, object]) -> str:
+    words = [f"{model.get('name', '?')} {model.get('state', '')}".rstrip()]
+    if isinstance(detail := model.get("detail"), str) and detail:
+        words.append(detail)
+    if isinstance(vectors := model.get("vectors"), int):
+        words.append(counted(vectors, "vector"))
+    if isinstance(waiting := model.get("waiting"), int) and waiting:
+        words.append(f"{waiting:,} to come")
+    return readable(", ".join(words))
+
+
+def _memory(memory: Mapping[str, int]) -> str:
+    total = size(sum(memory.values()))
+    if len(memory) == 1:
+        return total
+    largest_first = sorted(memory.items(), key=lambda item: (-item[1], item[0]))
+    return f"{total}: " + ", ".join(f"{readable(name)} {size(n)}" for name, n in largest_first)
+
+
+def _embedder(embedder: Mapping[str, object]) -> str:
+    if not embedder.get("running"):
+        return "asleep"
+    known = (embedder.get("device"), embedder.get("precision"))
+    return readable(", ".join(["running", *(str(word) for word in known if word)]))

@@ -1,0 +1,101 @@
+"""A search's answer as lines for a terminal: a ranked list with clickable paths."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+
+from imgq.answers import Match, SearchAnswer
+from imgq.durations import spoken
+from imgq.paths import file_uri
+from imgq.screen import Screen
+from imgq.text import clip, counted, readable, readable_path, width
+
+DIVIDER = "- - weaker matches below - -"
+
+_FAINT = "2"
+_BOLD = "1"
+_GREEN = "32"
+_YELLOW = "33"
+# An answer this old would surprise somebody who has just saved a picture.
+_STALE_S = 60.0
+# With less than this for its path, a line says nothing about copies.
+_LEAST_ROOM = 24
+
+
+def listing(answer: SearchAnswer, screen: Screen, *, weak: bool) -> Iterator[str]:
+    """Yield the lines of a ranked list, the weak matches only if they are wanted."""
+    places = len(str(answer.offset + len(answer.results)))
+    for rank, match in enumerate(answer.strong, answer.offset + 1):
+        yield _row(match, rank, places, screen)
+    if not weak or not answer.weak:
+        return
+    yield screen.paint(_FAINT, DIVIDER)
+    for rank, match in enumerate(answer.weak, answer.offset + len(answer.strong) + 1):
+        yield _row(match, rank, places, screen)
+
+
+def hints(answer: SearchAnswer, now: float, *, weak: bool) -> Iterator[str]:
+    """Yield what a person should know about an answer, a line for each thing."""
+    for reason in answer.degraded:
+        yield f"degraded: {readable(reason)}"
+    if answer.pending:
+        is_are = "picture is" if answer.pending == 1 else "pictures are"
+        yield f"{answer.pending} {is_are} still being indexed"
+    elif now - answer.as_of > _STALE_S:
+        yield (
+            f"changes of the last {spoken(now - answer.as_of)} may be missing: "
+            "--sync waits for them"
+        )
+    if answer.weak and not weak:
+        weaker = counted(len(answer.weak), "weaker match", "weaker matches")
+        yield f"{weaker}: --all shows {'it' if len(answer.weak) == 1 else 'them'}"
+
+
+def linked(text: str, path: bytes, screen: Screen) -> str:
+    """Return the text as a link to a file (OSC 8), where the terminal may know links."""
+    if not screen.links:
+        return text
+    # The host tells a terminal on another machine that the file is not there.
+    return f"\x1b]8;;{file_uri(path, screen.host)}\x1b\\{text}\x1b]8;;\x1b\\"
+
+
+def clock(at: float) -> str:
+    """Return a time of today as people say it."""
+    return time.strftime("%H:%M:%S", time.localtime(at))
+
+
+def table(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Return rows as lines whose columns stand below each other."""
+    widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell + " " * (size - width(cell)) for cell, size in zip(row, widths, strict=True)
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def _row(match: Match, rank: int, places: int, screen: Screen) -> str:
+    number = f"{rank:>{places}}"
+    percent = "    " if match.relevance is None else f"{match.relevance:>4.0%}"
+    copies = "  +" + counted(len(match.also), "copy", "copies") if match.also else ""
+    room = screen.columns - places - len(percent) - 4
+    if room - len(copies) < _LEAST_ROOM:
+        copies = ""
+    shown = clip(readable_path(match.path, screen.home), room - len(copies))
+    folder, slash, name = shown.rpartition("/")
+    painted = screen.paint(_FAINT, folder + slash) + screen.paint(_BOLD, name)
+    return "  ".join(
+        (
+            screen.paint(_FAINT, number),
+            screen.paint(_strength(match.relevance), percent),
+            linked(painted, match.path, screen) + screen.paint(_FAINT, copies),
+        )
+    )
+
+
+def _strength(relevance: float | None) -> str:
+    if relevance is None or relevance < 0.35:
+        return _FAINT
+    return _GREEN if relevance >= 0.7 else _YELLOW

@@ -1,0 +1,100 @@
+from pathlib import Path
+
+import pytest
+
+from client.fake_daemon import MODELS, STATUS
+from imgq.reports import Models, Root, Status, Why
+from imgq.screen import Screen
+from imgq.summary import model_lines, root_lines, status_lines, why_sentence
+
+HERE = Screen(home=b"/home/ada")
+GOLDEN = Path(__file__).with_name("golden")
+
+
+@pytest.fixture(autouse=True)
+def clock_without_a_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("imgq.summary.clock", lambda at: f"<{at:.0f}>")
+
+
+def said(**changes: object) -> list[str]:
+    return list(status_lines(Status.from_wire({**STATUS, **changes}), HERE))
+
+
+def test_a_busy_daemon_is_summed_up() -> None:
+    expected = (GOLDEN / "status.txt").read_text(encoding="utf-8").splitlines()
+    assert said(degraded=["watching in part: too many folders"]) == expected
+
+
+def test_what_is_not_the_case_is_not_mentioned() -> None:
+    quiet = said(pending=0, failed={}, memory={}, embedder={}, model={})
+    assert [line.split()[0] for line in quiet] == ["imgqd", "pictures", "folders", "/media/\\xff"]
+
+
+def test_a_daemon_without_folders_says_what_to_do() -> None:
+    assert "folders   none: `imgqctl add DIR` watches one" in said(roots=[])
+
+
+def test_a_daemon_that_rests_says_why() -> None:
+    first, *_ = said(state="paused", paused="paused until 16:07")
+    assert first == "imgqd 0.1.0: paused until 16:07, in sync as of <1000>"
+
+
+def test_one_process_needs_no_list() -> None:
+    assert said(memory={"imgqd": 2048})[-1] == "memory    2.0 KiB"
+
+
+def test_an_embedder_that_sleeps_says_so() -> None:
+    assert "embedder  asleep" in said(embedder={"running": False, "device": None})
+
+
+def test_a_model_that_is_missing_says_why() -> None:
+    model = {"name": "best", "state": "missing", "detail": "no network", "vectors": 0}
+    assert "model     best missing, no network, 0 vectors" in said(model=model)
+
+
+@pytest.mark.parametrize(
+    ("root", "line"),
+    [
+        (Root(b"/p", "online", 1, "live"), "/p  1 file  watched live"),
+        (Root(b"/p", "online", 2, "scan_only"), "/p  2 files  scanned now and then"),
+        (Root(b"/p", "offline", 2, "live"), "/p  2 files  offline"),
+        (Root(b"/home/ada", "online", 0, "novel"), "~  0 files  novel"),
+    ],
+)
+def test_a_folder_is_a_line(root: Root, line: str) -> None:
+    assert root_lines((root,), HERE) == [line]
+
+
+def test_no_folders_are_no_lines() -> None:
+    assert root_lines((), HERE) == []
+
+
+def test_the_model_in_use_has_a_star() -> None:
+    assert model_lines(Models.from_wire(MODELS)) == [
+        "*  fast  A/t  MIT  on disk",
+        "   best  BB   MIT  to be fetched",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "detail", "sentence"),
+    [
+        ("searchable", "", "", "~/a.jpg is searchable"),
+        ("pending", "", "", "~/a.jpg is waiting to be indexed"),
+        (
+            "excluded",
+            "node_modules",
+            "",
+            "~/a.jpg is excluded by the settings: node_modules",
+        ),
+        ("failed", "corrupt", "", "~/a.jpg could not be read: corrupt"),
+        ("failed", "corrupt", "a.jpg is cut\noff", r"a.jpg is cut\noff"),
+        ("offline", "", "", "~/a.jpg is in a folder that is offline"),
+        ("unwatched", "", "", "~/a.jpg is in no watched folder"),
+        ("not_an_image", "", "", "~/a.jpg is not a picture"),
+        ("missing", "", "", "~/a.jpg does not exist"),
+        ("asleep", "", "", "~/a.jpg is asleep"),
+    ],
+)
+def test_why_is_one_sentence(state: str, reason: str, detail: str, sentence: str) -> None:
+    assert why_sentence(Why(b"/home/ada/a.jpg", state, reason, detail), HERE) == sentence
