@@ -18,6 +18,7 @@ from imgqd import child, search
 from imgqd.config import SettingsError
 from imgqd.core import Core, NotInSync
 from imgqd.embed import NoModel
+from imgqd.records import shown
 from imgqd.search import Hit
 from imgqd.server import Handler, Problem, Session
 
@@ -26,6 +27,9 @@ _QUERY: Final = 4096
 
 _PERIOD: Final = 0.25
 """Seconds between two status events at least."""
+
+_FAREWELL: Final = 0.05
+"""Seconds in which the answer to `shutdown` is sent."""
 
 Params = dict[str, Any]
 
@@ -119,7 +123,7 @@ class Api:
             vector = await self._core.library.read(lambda reader: reader.vector(number, image))
             if vector is not None:
                 return vector
-        raise Problem("not_found", f"{os.fsdecode(path)} is not indexed: imgqctl why says more")
+        raise Problem("not_found", f"{shown(path)} is not indexed: imgqctl why says more")
 
     async def status(self, _: Session, params: Params) -> Any:
         """Say everything that the daemon knows of itself."""
@@ -154,7 +158,7 @@ class Api:
         _only(params, "path")
         path = _path(params.get("path"))
         if not os.path.isdir(path):  # noqa: ASYNC240 - one stat, of what a person just named
-            raise Problem("not_found", f"{os.fsdecode(path)} is not a folder")
+            raise Problem("not_found", f"{shown(path)} is not a folder")
         await self._settings(self._core.add_root(path))
         return await self.roots_list(session, {})
 
@@ -163,7 +167,7 @@ class Api:
         _only(params, "path")
         path = _path(params.get("path"))
         if not await self._settings(self._core.remove_root(path)):
-            raise Problem("not_found", f"{os.fsdecode(path)} is not a watched folder")
+            raise Problem("not_found", f"{shown(path)} is not a watched folder")
         return await self.roots_list(session, {})
 
     async def pause(self, _: Session, params: Params) -> Any:
@@ -186,7 +190,7 @@ class Api:
         _only(params, "path")
         only = _path(params["path"]) if "path" in params else None
         if only is not None and self._core.scope.root_of(only) is None:
-            raise Problem("not_found", f"{os.fsdecode(only)} lies in no watched folder")
+            raise Problem("not_found", f"{shown(only)} lies in no watched folder")
         self._core.roots.walk_all(time.time(), only)
         return {"state": (await self._core.status.full())["state"]}
 
@@ -238,7 +242,8 @@ class Api:
     async def shutdown(self, _: Session, params: Params) -> Any:
         """Stop the daemon."""
         _only(params)
-        self._core.stop_requested.set()
+        # Not before this answer is on its way.
+        asyncio.get_running_loop().call_later(_FAREWELL, self._core.stop_requested.set)
         return {}
 
     async def _tell(self, session: Session, number: int) -> None:

@@ -11,9 +11,7 @@ import sys
 from pathlib import Path
 
 from imgq import paths
-from imgqd import app, config
-from imgqd.catalog import CatalogError
-from imgqd.server import SocketTrouble
+from imgqd import config
 
 
 def main() -> int:
@@ -41,6 +39,15 @@ def main() -> int:
     if arguments.check:
         return _check(path, settings)
     _log()
+    return _run(settings, path)
+
+
+def _run(settings: config.Settings, path: Path) -> int:
+    # Half a second of FAISS and NumPy that a mistake in the settings need not wait for.
+    from imgqd import app  # noqa: PLC0415
+    from imgqd.catalog import CatalogError  # noqa: PLC0415
+    from imgqd.server import SocketTrouble  # noqa: PLC0415
+
     try:
         asyncio.run(app.run(settings, path))
     except (app.AlreadyRunning, SocketTrouble, CatalogError) as error:

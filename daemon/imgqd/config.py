@@ -27,10 +27,15 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
-    """Which model makes the vectors, and where it runs."""
+    """Which model makes the vectors, and where it runs.
+
+    `precision` is that of the pictures' forward pass: "auto" is half of it where
+    the hardware is made for that, and a text always gets float32.
+    """
 
     name: str = "fast"
     device: str = "auto"
+    precision: str = "auto"
     batch: int | None = None
     release_after: float = 120.0
 
@@ -216,6 +221,12 @@ def _device(value: object) -> str:
     raise ValueError('"auto", "cpu", "cuda", "cuda:1" or "mps"')
 
 
+def _precision(value: object) -> str:
+    if isinstance(value, str) and value in {"auto", "float32", "bfloat16", "float16"}:
+        return value
+    raise ValueError('"auto", "float32", "bfloat16" or "float16"')
+
+
 def _check_model(value: object) -> str:
     if isinstance(value, str) and re.fullmatch(
         r"fast|balanced|best|multilingual|demo|local-dir:.+|hf-hub:[^/]+/[^/]+|[^/:\s]+/[^/:\s]+",
@@ -244,6 +255,7 @@ _CHECKS: Final[Mapping[str, Callable[[object], Any]]] = {
     "exclude": _strings,
     "model.name": _check_model,
     "model.device": _device,
+    "model.precision": _precision,
     "model.batch": _batch,
     "model.release_after": _duration,
     "watch.settle": _duration,

@@ -18,7 +18,7 @@ from imgqd.intake import Intake
 from imgqd.library import Library
 from imgqd.models import Models
 from imgqd.pipeline import Pipeline
-from imgqd.records import Hint
+from imgqd.records import Hint, shown
 from imgqd.roots import Roots
 from imgqd.scope import Scope, is_picture_name
 from imgqd.settle import Settler
@@ -78,6 +78,8 @@ class Core:
         asked = time.time()
         try:
             async with asyncio.timeout(timeout):
+                # A rename or an unmount of a root sends no event.
+                await self.roots.look()
                 await self._cookie()
                 for root in self.roots.all:
                     if root.online and self.roots.watch.get(root.path) != "live":
@@ -127,14 +129,14 @@ class Core:
 
     async def why(self, path: bytes) -> tuple[str, str | None, str]:  # noqa: PLR0911 - one each
         """Return (state, reason, one sentence) for any path."""
-        name = os.fsdecode(path)
+        name = shown(path)
         root = self.scope.root_of(path)
         if root is None:
             return "unwatched", None, f"{name} lies in no watched folder: imgqctl add DIR"
         known = next((one for one in self.roots.all if one.path == root), None)
         if known is None or not known.online:
             reason = self.roots.reasons.get(root, "not seen yet")
-            return "offline", reason, f"{os.fsdecode(root)} is offline ({reason})"
+            return "offline", reason, f"{shown(root)} is offline ({reason})"
         exclusion = self.scope.exclusion(path)
         if exclusion is not None:
             return "excluded", exclusion, f"{name} is left out: {exclusion}"

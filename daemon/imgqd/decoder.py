@@ -17,16 +17,36 @@ import warnings
 from dataclasses import dataclass
 from typing import Any, Final
 
-from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+# Pillow would import all of its plug-ins at the first picture, and from the disk.
+from PIL import (
+    AvifImagePlugin,  # noqa: F401 - registers itself, as the next ones do
+    BmpImagePlugin,  # noqa: F401
+    GifImagePlugin,  # noqa: F401
+    IcoImagePlugin,  # noqa: F401
+    Image,
+    ImageFile,
+    ImageOps,
+    Jpeg2KImagePlugin,  # noqa: F401
+    JpegImagePlugin,  # noqa: F401
+    MpoImagePlugin,  # noqa: F401
+    PngImagePlugin,  # noqa: F401
+    PpmImagePlugin,  # noqa: F401
+    TiffImagePlugin,  # noqa: F401
+    UnidentifiedImageError,
+    WebPImagePlugin,  # noqa: F401
+)
 
 from imgqd import serving
 from imgqd.serving import Fault
 
 FORMATS: Final = (
-    "JPEG", "MPO", "PNG", "WEBP", "GIF", "TIFF", "BMP", "DIB", "AVIF", "JPEG2000", "ICO", "PPM",
+    "JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "DIB", "AVIF", "JPEG2000", "ICO", "PPM",
 )  # fmt: skip
-"""The decoders that may run. Not among them: EPS (starts Ghostscript), PDF, FITS, WMF and all
-that a person's picture folder does not hold."""
+"""The decoders that may run (MPO comes with JPEG).
+
+Not among them: EPS (starts Ghostscript), PDF, FITS, WMF and all that a person's
+picture folder does not hold.
+"""
 
 _LARGEST: Final = 1 << 30
 """Bytes of the largest file that is read; a larger one is no photograph."""

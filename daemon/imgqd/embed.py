@@ -215,6 +215,7 @@ def _request(settings: ModelSettings, role: str) -> dict[str, Any]:
         "role": role,
         "name": settings.name,
         "device": settings.device,
+        "precision": settings.precision,
         "batch": settings.batch,
     }
 

@@ -31,6 +31,9 @@ from torch import Tensor
 _BATCH: Final = {"cpu": 32, "mps": 64, "cuda": 256}
 """Pictures in one forward pass where the settings say `auto`."""
 
+_OPEN_CLIP: Final = {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16"}
+"""What open_clip calls the precisions of our settings."""
+
 _SMALL: Final = 20_000_000
 """Parameters below which half precision on a CPU gains nothing worth its rounding."""
 
@@ -65,7 +68,7 @@ class Embedder:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                return self._load(name, found, role, device, params["batch"])
+                return self._load(name, found, role, device, params)
         except Fault:
             raise
         except Exception as error:
@@ -74,12 +77,21 @@ class Embedder:
             raise Fault("failed", f"{name} cannot be loaded: {error}"[:300]) from error
 
     def _load(
-        self, name: str, found: weights.Weights, role: str, device: torch.device, batch: int | None
+        self,
+        name: str,
+        found: weights.Weights,
+        role: str,
+        device: torch.device,
+        params: dict[str, Any],
     ) -> dict[str, Any]:
         architecture, tag = _open_clip_name(name, found)
-        precision = "fp32" if role == "text" else _precision(device, found.path)
+        precision = params["precision"]
+        if role == "text":
+            precision = "float32"
+        elif precision == "auto":
+            precision = _precision(device, found.path)
         model = open_clip.create_model(
-            architecture, pretrained=tag, precision=precision, device=device
+            architecture, pretrained=tag, precision=_OPEN_CLIP[precision], device=device
         ).eval()
         shape = open_clip.get_model_preprocess_cfg(model)
         _keep_half(model, role)
@@ -88,11 +100,11 @@ class Embedder:
             model,
             open_clip.get_tokenizer(architecture) if role == "text" else _no_texts,
             device,
-            open_clip.get_input_dtype(precision) or torch.float32,
+            getattr(torch, precision),
             torch.tensor(shape["mean"], device=device).view(1, 3, 1, 1),
             torch.tensor(shape["std"], device=device).view(1, 3, 1, 1),
             size,
-            batch or _BATCH[device.type],
+            params["batch"] or _BATCH[device.type],
         )
         self._loaded = loaded
         fill = shape.get("fill_color", 0)
@@ -214,11 +226,11 @@ def _device_name(device: torch.device) -> str:
 
 def _precision(device: torch.device, path: Path) -> str:
     if device.type == "cuda":
-        return "fp16"
+        return "float16"
     # Four bytes a parameter in the usual float32 file.
     if device.type == "cpu" and path.stat().st_size > 4 * _SMALL and _has_bfloat16():
-        return "bf16"
-    return "fp32"
+        return "bfloat16"
+    return "float32"
 
 
 def _has_bfloat16() -> bool:

@@ -19,7 +19,7 @@ from imgqd.bell import Bell
 from imgqd.catalog import Reader
 from imgqd.freshness import Freshness
 from imgqd.library import Library
-from imgqd.records import Hint, Observed, Root, Stamp
+from imgqd.records import Hint, Observed, Root, Stamp, shown
 from imgqd.scope import NO_MEDIA, Scope, is_within
 from imgqd.settle import Settler
 from imgqd.watch import Inbox
@@ -146,7 +146,7 @@ class Intake:
                 seen.append(_Verdict.WALK if one is None else one)
             except OSError as error:
                 # Not "gone": a folder that may not be entered keeps what it had.
-                log.info("cannot look at %s: %s", os.fsdecode(hint.path), error.strerror)
+                log.info("cannot look at %s: %s", shown(hint.path), error.strerror)
                 seen.append(_Verdict.KEEP)
         return seen
 
@@ -206,7 +206,7 @@ class Intake:
         if top == root.path:
             self.walked[top] = began
         for folder in tally.unreadable:
-            log.warning("cannot read %s: its pictures stay as they were", os.fsdecode(folder))
+            log.warning("cannot read %s: its pictures stay as they were", shown(folder))
 
     async def _forget_unmet(self, top: bytes, root: Root, scope: Scope, tally: scan.Tally) -> None:
         def unmet(reader: Reader) -> list[bytes]:

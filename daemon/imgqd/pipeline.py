@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from imgqd.bell import Bell
 from imgqd.decode import Decoders, Moved, Session, Undecodable, opened
 from imgqd.embed import NoModel, PictureEmbedder
 from imgqd.library import Library
-from imgqd.records import Failed, Hint, Indexed, Picture, Vector, Work
+from imgqd.records import Failed, Hint, Indexed, Picture, Vector, Work, shown
 
 log = logging.getLogger(__name__)
 
@@ -255,7 +254,7 @@ class Pipeline:
         self, indexed: Sequence[Indexed], failed: Sequence[Failed], model: int | None = None
     ) -> None:
         for bad in failed:
-            log.info("%s: %s (%s)", os.fsdecode(bad.work.path), bad.detail, bad.reason)
+            log.info("%s: %s (%s)", shown(bad.work.path), bad.detail, bad.reason)
         active = self._library.model_id
         made_with = active if model is None else model
         await self._library.change(

@@ -173,6 +173,11 @@ class Totals:
     files_of_root: dict[int, int] = field(default_factory=dict)
 
 
+def shown(path: bytes) -> str:
+    """Return a path for a person to read: bytes that are no UTF-8 as backslash and number."""
+    return path.decode(errors="backslashreplace")
+
+
 def signed(number: int) -> int:
     """Return an unsigned 64-bit number as SQLite can hold it."""
     return number - (1 << 64) if number >= 1 << 63 else number

@@ -20,7 +20,7 @@ from typing import Final
 from imgqd.bell import Bell
 from imgqd.intake import Intake
 from imgqd.library import Library
-from imgqd.records import Root, signed
+from imgqd.records import Root, shown, signed
 from imgqd.watch import Watcher
 
 log = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ class Roots:
         found, why = await asyncio.to_thread(identity, root.path)
         if found is None:
             if root.online or root.path not in self.reasons:
-                log.warning("%s is offline: %s", os.fsdecode(root.path), why)
+                log.warning("%s is offline: %s", shown(root.path), why)
                 await self._go(root, None)
             self.reasons[root.path] = why
         elif not root.online or found != root.identity or root.path not in self.watch:
@@ -127,10 +127,10 @@ class Roots:
         except OSError as error:
             self.watch[path] = "scan_only"
             self.reasons[path] = _no_watch(error)
-            log.warning("%s is not watched: %s", os.fsdecode(path), self.reasons[path])
+            log.warning("%s is not watched: %s", shown(path), self.reasons[path])
         else:
             self.watch[path] = "live"
-            log.info("watching %s (%.1f s)", os.fsdecode(path), time.time() - began)
+            log.info("watching %s (%.1f s)", shown(path), time.time() - began)
         self.intake.walk(path, began)
 
     def _rescan_the_due(self) -> None:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
+from imgqd.records import shown
+
 NO_MEDIA: Final = b".nomedia"
 """A file of this name keeps its folder and all below it out, as on Android."""
 
@@ -59,11 +61,11 @@ class Scope:
             if not name:
                 break
             if os.path.lexists(os.path.join(at, NO_MEDIA)):
-                return f"{os.fsdecode(at)} holds a .nomedia file"
+                return f"{shown(at)} holds a .nomedia file"
             at = os.path.join(at, name)
             rule = self.rule_for(name, at[len(root) + 1 :])
             if rule is not None:
-                return f"the exclude rule {rule!r} matches {os.fsdecode(name)!r}"
+                return f"the exclude rule {rule!r} matches {shown(name)!r}"
         return None
 
     def rule_for(self, name: bytes, below_root: bytes) -> str | None:

@@ -15,7 +15,7 @@ from imgqd.intake import Intake
 from imgqd.library import Library
 from imgqd.models import Models
 from imgqd.pipeline import Pipeline
-from imgqd.records import Totals
+from imgqd.records import Totals, shown
 from imgqd.roots import Roots
 
 _WINDOW: Final = 20.0
@@ -61,7 +61,7 @@ class Status:
         if state.state != "ready":
             reasons.append(f"searching names only: {state.detail}")
         for root in self._roots.all:
-            name = os.fsdecode(root.path)
+            name = shown(root.path)
             why = self._roots.reasons.get(root.path)
             if not root.online and why is not None:
                 reasons.append(f"{name} is offline ({why}): its pictures are hidden")

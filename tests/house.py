@@ -1,0 +1,171 @@
+"""A house for one daemon: its own places, its own folders, the real process and socket.
+
+Nothing here sleeps: readiness comes as the daemon's own READY=1, everything
+else as an answer to `sync`, `status` events or the end of a process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from imgq import Client
+from imgq.reports import Status
+
+BIN = Path(sys.executable).parent
+"""Where the console scripts of the environment under test lie."""
+
+PATIENCE = 60.0
+"""Seconds after which a wait is a failure: a machine at work on other things is slow."""
+
+
+class House:
+    """One daemon's settings, state, socket and picture folders under one temporary folder."""
+
+    def __init__(self, base: Path, *, model: str = "demo", settings: str = "") -> None:
+        self.base = base
+        self.pictures = base / "pictures"
+        self.pictures.mkdir(parents=True)
+        (base / "run").mkdir(mode=0o700)
+        self.settings_file = base / "config" / "imgq" / "config.toml"
+        self.settings_file.parent.mkdir(parents=True)
+        self.settings_file.write_text(
+            f'# The folders of this test.\nfolders = ["{self.pictures}"]\n'
+            f'[model]\nname = "{model}"\n{settings}'
+        )
+        self.environment = {
+            **os.environ,
+            "XDG_CONFIG_HOME": str(base / "config"),
+            "XDG_DATA_HOME": str(base / "data"),
+            "XDG_CACHE_HOME": str(base / "cache"),
+            "XDG_RUNTIME_DIR": str(base / "run"),
+            "HF_HOME": str(base / "hub"),
+        }
+        self.environment.pop("IMGQ_SOCKET", None)
+        self.socket = base / "run" / "imgq" / "imgqd.sock"
+        self.catalog = base / "data" / "imgq" / "catalog.sqlite3"
+        self.log = base / "imgqd.log"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start the daemon and wait until it listens."""
+        notify = self.base / "run" / "notify"
+        notify.unlink(missing_ok=True)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready, self.log.open("ab") as log:
+            ready.bind(str(notify))
+            ready.settimeout(PATIENCE)
+            self.process = subprocess.Popen(
+                [BIN / "imgqd"],
+                env={**self.environment, "NOTIFY_SOCKET": str(notify)},
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+            )
+            assert ready.recv(100) == b"READY=1", self.log.read_text()
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal, wait for the end, and return the exit status."""
+        assert self.process is not None
+        self.process.send_signal(number)
+        status = self.process.wait(PATIENCE)
+        self.process = None
+        return status
+
+    def kill(self) -> None:
+        """End the daemon as a power cut would."""
+        self.stop(signal.SIGKILL)
+
+    def client(self, timeout: float = PATIENCE) -> Client:
+        """Return a client of this house's daemon."""
+        return Client(str(self.socket), timeout=timeout)
+
+    def sync(self) -> None:
+        """Wait until every change so far is in."""
+        with self.client() as client:
+            client.sync(PATIENCE)
+
+    def status(self) -> Status:
+        """Return the daemon's status."""
+        with self.client() as client:
+            return client.status()
+
+    def wait(self, condition: Callable[[Status], bool]) -> Status:
+        """Return the first status that fulfils a condition, as the daemon tells of its changes."""
+        deadline = time.monotonic() + PATIENCE
+        with self.client() as client:
+            for status in client.statuses():
+                if condition(status):
+                    return status
+                assert time.monotonic() < deadline, f"not so after {PATIENCE} s: {status.raw}"
+        raise AssertionError("the daemon hung up")
+
+    def found(self, query: str = "picture") -> set[bytes]:
+        """Return every path that a search with `all` gives."""
+        with self.client() as client:
+            answer = client.search(query, limit=1000, weak=True)
+        return {path for match in answer.results for path in (match.path, *match.also)}
+
+    def on_disk(self) -> set[bytes]:
+        """Return every picture file under the house's folder, by its name."""
+        return {
+            os.path.join(folder, name)
+            for folder, _, names in os.walk(os.fsencode(self.pictures))
+            for name in names
+            if name.lower().endswith((b".png", b".jpg"))
+        }
+
+    def assert_true(self, *roots: Path) -> None:
+        """Check the promise: after sync, the disk, the catalog and the answers are the same."""
+        self.sync()
+        on_disk = self.on_disk()
+        for root in roots:
+            on_disk |= {os.fsencode(path) for path in root.rglob("*.png")}
+        status = self.status()
+        assert status.raw["pending"] == 0
+        assert self.found() == on_disk
+        assert status.raw["files"] == len(on_disk)
+
+    def run(self, program: str, *arguments: str | bytes) -> subprocess.CompletedProcess[str]:
+        """Run one of the console scripts in this house and return what it came to."""
+        return subprocess.run(
+            [BIN / program, *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            errors="surrogateescape",
+            timeout=PATIENCE,
+            check=False,
+        )
+
+
+@contextlib.contextmanager
+def running(house: House) -> Iterator[House]:
+    """Start a house's daemon, and stop it whatever happens."""
+    house.start()
+    try:
+        yield house
+    finally:
+        if house.process is not None and house.process.poll() is None:
+            house.stop(signal.SIGKILL)
+
+
+def picture(path: Path | bytes, seed: int, size: tuple[int, int] = (48, 48)) -> Path | bytes:
+    """Write a small picture that no other seed gives, and return its path."""
+    # The generator is Python's: numpy's would cost most of the time.
+    noise = np.frombuffer(random.Random(seed).randbytes(6 * 6 * 3), np.uint8)
+    image = Image.fromarray(noise.reshape(6, 6, 3), "RGB").resize(size, Image.Resampling.NEAREST)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as file:
+        name = os.fsdecode(path).lower()
+        image.save(file, "JPEG" if name.endswith((".jpg", ".jpeg")) else "PNG")
+    return path
