@@ -1,0 +1,1 @@
+"""imgq_service: how the daemon lives in a desktop session."""
