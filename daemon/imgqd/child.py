@@ -109,7 +109,7 @@ class Child:
         except TimeoutError:
             self._kill()
             await self._process.wait()
-        self._listener.cancel()
+        # It ends with the process, and lets go of those who still wait.
         await asyncio.gather(self._listener, return_exceptions=True)
 
     def _kill(self) -> None:

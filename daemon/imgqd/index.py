@@ -44,7 +44,7 @@ class Index:
         self._present = np.zeros(1024, dtype=bool)
         self._dead: set[int] = set()
         self._sample = np.empty((0, dim), np.float32)
-        self._seen = 0
+        self._since_sample = 0
         self._random = np.random.default_rng(0)
 
     def __len__(self) -> int:
@@ -65,7 +65,7 @@ class Index:
             self._grow(int(ids.max(initial=0)))
             self._present[ids] = True
             self._faiss.add_with_ids(np.ascontiguousarray(vectors, np.float32), ids)
-            self._take_sample(vectors)
+            self._since_sample += len(images)
 
     def remove(self, images: Sequence[int]) -> None:
         """Remove vectors; ids that are not in are ignored."""
@@ -73,6 +73,7 @@ class Index:
             gone = {image for image in images if self._has(image)}
             self._present[list(gone)] = False
             self._dead |= gone
+            self._since_sample += len(gone)
             if len(self._dead) > _DEAD:
                 self._remove_now(set())
 
@@ -93,10 +94,11 @@ class Index:
     def background(self, query: Vector) -> tuple[float, float]:
         """Return mean and standard deviation of the query's cosines over the library.
 
-        Taken from a uniform sample (reservoir sampling), so it costs the same
-        for a thousand pictures and for a million.
+        Taken from a uniform sample, so it costs the same for ten thousand
+        pictures and for a million.
         """
         with self._lock:
+            self._refresh_sample()
             if len(self._sample) == 0:
                 return 0.0, 1.0
             scores = self._sample @ query
@@ -116,15 +118,13 @@ class Index:
         self._faiss.remove_ids(faiss.IDSelectorBatch(ids))
         self._dead.clear()
 
-    def _take_sample(self, vectors: Vector) -> None:
-        # Vitter's algorithm R, a block at a time.
-        room = _SAMPLE - len(self._sample)
-        if room > 0:
-            self._sample = np.concatenate([self._sample, vectors[:room]])
-            self._seen += min(room, len(vectors))
-            vectors = vectors[room:]
-        if len(vectors) > 0:
-            places = self._random.integers(0, self._seen + 1 + np.arange(len(vectors)))
-            chosen = places < _SAMPLE
-            self._sample[places[chosen]] = vectors[chosen]
-            self._seen += len(vectors)
+    def _refresh_sample(self) -> None:
+        """Draw the sample anew once more than a hundredth of the library is not in it."""
+        if self._since_sample <= int(self._faiss.ntotal) // 100 and len(self._sample):
+            return
+        ids = faiss.vector_to_array(self._faiss.id_map)
+        alive = np.flatnonzero(self._present[ids])
+        if len(alive) > _SAMPLE:
+            alive = self._random.choice(alive, _SAMPLE, replace=False)
+        self._sample = self._faiss.index.reconstruct_batch(alive)
+        self._since_sample = 0
