@@ -25,6 +25,9 @@ from imgqd.server import Handler, Problem, Session
 _QUERY: Final = 4096
 """Bytes of the longest query."""
 
+_YEAR: Final = 366 * 86400
+"""Seconds of the longest pause."""
+
 _PERIOD: Final = 0.25
 """Seconds between two status events at least."""
 
@@ -83,7 +86,7 @@ class Api:
             raise Problem("too_large", f"a query is at most {_QUERY} bytes")
         limit = _number(params, "limit", 20, 1, search.MOST)
         offset = _number(params, "offset", 0, 0, search.MOST)
-        if not query and "like" not in params:
+        if not query and params.get("like") is None:
             raise Problem("usage", "an empty query: say what the pictures show, or name a file")
         if _flag(params, "sync"):
             await self._sync(_seconds(params, 30.0))
@@ -165,7 +168,7 @@ class Api:
     async def roots_remove(self, session: Session, params: Params) -> Any:
         """Watch a folder no longer; its pictures leave the index at once."""
         _only(params, "path")
-        path = _path(params.get("path"))
+        path = os.path.realpath(_path(params.get("path")))  # noqa: ASYNC240 - one path, as roots are
         if not await self._settings(self._core.remove_root(path)):
             raise Problem("not_found", f"{shown(path)} is not a watched folder")
         return await self.roots_list(session, {})
@@ -174,8 +177,9 @@ class Api:
         """Let decoding and embedding rest, for a time or until `resume`."""
         _only(params, "duration_s")
         duration = params.get("duration_s")
-        if duration is not None and not (_is_number(duration) and duration > 0):
-            raise Problem("usage", "duration_s is a number above 0")
+        # An endless one would be kept, and be no time of day at every start from then on.
+        if duration is not None and not (_is_number(duration) and 0 < duration <= _YEAR):
+            raise Problem("usage", f"duration_s is a number above 0, up to {_YEAR} (a year)")
         await self._core.pause(duration)
         return {"state": "paused"}
 
@@ -233,7 +237,8 @@ class Api:
     async def unsubscribe(self, session: Session, params: Params) -> Any:
         """Send no more of a subscription's events."""
         _only(params, "subscription")
-        task = session.subscriptions.pop(params.get("subscription", 0), None)
+        number = _number(params, "subscription", 0, 0, self._subscriptions)
+        task = session.subscriptions.pop(number, None)
         if task is None:
             raise Problem("not_found", "no such subscription on this connection")
         task.cancel()
@@ -250,7 +255,10 @@ class Api:
         while True:
             status = await self._core.status.full()
             event = {"subscription": number, "topic": "status", "status": status}
-            await session.notify("event", event)
+            try:
+                await session.notify("event", event)
+            except ConnectionError:
+                return  # `closed` is on its way
             # Both, so that changes in a rush are told together and nothing ticks without one.
             await self._core.changed.wait()
             await asyncio.sleep(_PERIOD)

@@ -64,7 +64,7 @@ async def run(settings: Settings, settings_path: Path) -> None:
         stack.callback(core.watcher.stop)
         await core.restore_pause()
         await stack.enter_async_context(_at_work(core))
-        await core.roots.start(settings.roots)
+        await core.start()
         await _until_told(core)
         _notify("STOPPING=1")
         log.info("stopping")
@@ -89,7 +89,7 @@ async def _assemble(
     freshness = Freshness(float(proved or 0))
     settler = Settler(settings.watch.settle)
     core = Core(settings, settings_path, folder, changed, library, watcher, settler, freshness)
-    core.roots = Roots(library, watcher, changed, settings.watch.rescan)
+    core.roots = Roots(library, watcher, changed, settings.watch.rescan, freshness.proved)
     core.intake = core.roots.intake = Intake(
         library,
         inbox,
@@ -124,7 +124,7 @@ async def _at_work(core: Core) -> AsyncIterator[None]:
     runs = {
         "intake": core.intake.run(),
         "walks": core.intake.run_walks(),
-        "roots": core.roots.run(),
+        "roots": core.roots.run(core.heed_power),
         "pipeline": core.pipeline.run(),
     }
     tasks = [asyncio.create_task(run, name=name) for name, run in runs.items()]

@@ -167,7 +167,8 @@ async def start(
     own so that Ctrl-C in a terminal reaches the core alone.
     """
     ours, theirs = socket.socketpair()
-    with theirs:
+    with contextlib.ExitStack() as at_failure, theirs:
+        at_failure.callback(ours.close)
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-P",
@@ -181,6 +182,7 @@ async def start(
             cwd="/",
             env={**os.environ, **(environment or {})},
         )
+        at_failure.pop_all()
     ours.setblocking(False)
     streams = await asyncio.open_connection(sock=ours, limit=_READ)
     return Child(name, process, ours, streams, on_event)

@@ -11,7 +11,11 @@ import sys
 from pathlib import Path
 
 from imgq import paths
-from imgqd import config
+
+try:
+    from imgqd import config
+except ModuleNotFoundError as missing:
+    sys.exit(f"imgqd: {missing.name} is not installed: pip install 'imgq[daemon]'")
 
 
 def main() -> int:
@@ -71,8 +75,8 @@ def _log() -> None:
     in_journal = "JOURNAL_STREAM" in os.environ
     form = "%(message)s" if in_journal else "%(asctime)s %(levelname).1s %(message)s"
     logging.basicConfig(level=logging.INFO, format=form, stream=sys.stderr)
-    # watchdog says what we turn into a rescan and our own words.
-    logging.getLogger("watchdog").setLevel(logging.WARNING)
+    for library in ("faiss", "watchdog"):
+        logging.getLogger(library).setLevel(logging.WARNING)
 
 
 def _fail(text: str, status: int) -> int:

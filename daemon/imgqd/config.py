@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+import threading
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
@@ -19,6 +20,8 @@ import tomlkit
 from tomlkit.items import Array
 
 from imgq import durations
+
+_editing = threading.Lock()  # two clients may add a folder at once: an edit reads, then writes
 
 
 class SettingsError(Exception):
@@ -103,32 +106,35 @@ def load(path: Path) -> Settings:
 
 def add_folder(path: Path, folder: str) -> Settings:
     """Add a folder to the settings file and return the new settings; raises SettingsError."""
-    settings = load(path)
-    if os.fsencode(os.path.realpath(os.path.expanduser(folder))) in settings.roots:
-        return settings
-    # The default folder is a suggestion; once a person chooses, only the choice counts.
-    before = settings.folders if _names_folders(path) else ()
-    return _write_folders(path, settings, (*before, folder))
+    with _editing:
+        settings = load(path)
+        if os.fsencode(os.path.realpath(os.path.expanduser(folder))) in settings.roots:
+            return settings
+        # The default folder is a suggestion; once a person chooses, only the choice counts.
+        before = settings.folders if _names_folders(path) else ()
+        return _write_folders(path, settings, (*before, folder))
 
 
 def remove_folder(path: Path, folder: str) -> Settings:
     """Remove a folder from the settings file and return the new settings; raises SettingsError."""
-    settings = load(path)
-    gone = os.path.realpath(os.path.expanduser(folder))
-    kept = tuple(
-        one for one in settings.folders if os.path.realpath(os.path.expanduser(one)) != gone
-    )
-    return _write_folders(path, settings, kept)
+    with _editing:
+        settings = load(path)
+        gone = os.path.realpath(os.path.expanduser(folder))
+        kept = tuple(
+            one for one in settings.folders if os.path.realpath(os.path.expanduser(one)) != gone
+        )
+        return _write_folders(path, settings, kept)
 
 
 def set_model(path: Path, name: str) -> Settings:
     """Write the model's name into the settings file and return the new settings."""
     _check_model(name)
-    settings = load(path)
-    document = _document(path)
-    table = document.setdefault("model", tomlkit.table())
-    table["name"] = name
-    _save(path, tomlkit.dumps(document))
+    with _editing:
+        settings = load(path)
+        document = _document(path)
+        table = document.setdefault("model", tomlkit.table())
+        table["name"] = name
+        _save(path, tomlkit.dumps(document))
     return replace(settings, model=replace(settings.model, name=name))
 
 
@@ -154,7 +160,8 @@ def _write_folders(path: Path, settings: Settings, folders: tuple[str, ...]) -> 
 
 def _document(path: Path) -> tomlkit.TOMLDocument:
     try:
-        return tomlkit.parse(path.read_text(encoding="utf-8"))
+        # Not read_text: it would turn a file's own line ends into ours.
+        return tomlkit.parse(path.read_bytes().decode())
     except FileNotFoundError:
         return tomlkit.document()
 
@@ -164,11 +171,15 @@ def _save(path: Path, text: str) -> None:
     path = path.resolve()
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(file.name).replace(path)
+        with tempfile.NamedTemporaryFile("wb", dir=path.parent, delete=False) as file:
+            try:
+                file.write(text.encode())
+                file.flush()
+                os.fsync(file.fileno())
+                Path(file.name).replace(path)
+            except BaseException:
+                os.unlink(file.name)
+                raise
     except OSError as error:
         raise SettingsError(f"{path}: cannot be written: {error}") from error
 
@@ -202,7 +213,9 @@ def _size(value: object) -> int:
 
 
 def _strings(value: object) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):
+    if not isinstance(value, list) or not all(
+        isinstance(one, str) and one and "\0" not in one for one in value
+    ):
         raise ValueError("a list of texts")
     return tuple(value)
 

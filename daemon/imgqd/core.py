@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from imgqd import config, scan
+from imgqd import config, machine, scan
 from imgqd.bell import Bell
 from imgqd.config import Settings
 from imgqd.freshness import Freshness
@@ -57,6 +57,10 @@ class Core:
         self.settler = settler
         self.freshness = freshness
         self.scope = self._scope(settings)
+        # Until the roots are looked at, nothing is claimed beyond what an earlier run proved.
+        self._starting = freshness.hold(freshness.proved())
+        self.started = asyncio.Event()
+        """Set once every root is watched, or known to be offline, and its first walk is queued."""
         self.stop_requested = asyncio.Event()
         self._resume: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -78,6 +82,7 @@ class Core:
         asked = time.time()
         try:
             async with asyncio.timeout(timeout):
+                await self.started.wait()
                 # A rename or an unmount of a root sends no event.
                 await self.roots.look()
                 await self._cookie()
@@ -160,6 +165,12 @@ class Core:
 
     # Work and rest
 
+    async def start(self) -> None:
+        """Take over the roots, and queue the first walk of each."""
+        await self.roots.start(self.settings.roots)
+        self.freshness.release(self._starting)
+        self.started.set()
+
     async def pause(self, duration: float | None) -> None:
         """Let decoding and embedding rest, for so many seconds or until `resume`."""
         until = None if duration is None else time.time() + duration
@@ -179,6 +190,16 @@ class Core:
         until = float(value) if value else None
         if until is None or until > time.time():
             self._rest(until)
+
+    def heed_power(self) -> None:
+        """Let bulk work rest on battery, if the settings say so, and go on at the mains."""
+        rests = self.settings.power.pause_on_battery and machine.on_battery()
+        reason = "on battery: plug in, or set power.pause_on_battery = false" if rests else None
+        if reason != self.status.resting:
+            log.info("%s", reason or "bulk work goes on")
+            self.status.resting = reason
+            self.pipeline.bulk = reason is None
+            self.let_work()
 
     def let_work(self) -> None:
         """Start or stop the pipeline, by pause and by the model's state."""
@@ -244,6 +265,7 @@ class Core:
         log.info("settings read again")
 
     async def _take(self, fresh: Settings) -> None:
+        await self.started.wait()
         before, self.settings = self.settings, fresh
         self.settler.quiet = fresh.watch.settle
         self.roots.rescan = fresh.watch.rescan
@@ -252,6 +274,7 @@ class Core:
             await self.roots.set(fresh.roots)
         if fresh.exclude != before.exclude or fresh.roots != before.roots:
             self.roots.walk_all(time.time())
+        self.heed_power()
         if fresh.model != before.model:
             await self.models.use(fresh.model)
             self.let_work()

@@ -98,10 +98,10 @@ class Decoder:
 
     async def call(self, method: str, params: dict[str, Any], fd: int | None = None) -> Any:
         """Ask the process, under the deadline; raises Undecodable."""
-        running = self._child
-        if running is None or not running.alive:
-            running = await self._start()
         try:
+            running = self._child
+            if running is None or not running.alive:
+                running = await self._start()
             async with asyncio.timeout(self._limits.decode_timeout):
                 return await running.call(method, params, fd)
         except TimeoutError as error:

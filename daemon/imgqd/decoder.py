@@ -51,11 +51,8 @@ picture folder does not hold.
 _LARGEST: Final = 1 << 30
 """Bytes of the largest file that is read; a larger one is no photograph."""
 
-_RESAMPLING: Final = {
-    "bicubic": Image.Resampling.BICUBIC,
-    "bilinear": Image.Resampling.BILINEAR,
-    "nearest": Image.Resampling.NEAREST,
-}
+_RESAMPLING: Final = {"bilinear": Image.Resampling.BILINEAR}
+"""What is not named here is bicubic, open_clip's `random` among it."""
 
 _DRAFT: Final = 2
 """A JPEG is decoded at the smallest scale that leaves this times the model's size."""
@@ -90,7 +87,7 @@ class Decoder:
         """Read the file in `fd` and return its hash, format and size as a person sees it."""
         self._hand.picture = None
         with os.fdopen(params["fd"], "rb", buffering=0) as file:
-            content = _read(file)
+            content = _guard(lambda: _read(file))
         picture = _guard(lambda: Image.open(io.BytesIO(content), formats=FORMATS))
         limit = Image.MAX_IMAGE_PIXELS or 0
         if picture.width * picture.height > limit:
@@ -169,7 +166,7 @@ def _prepare(picture: Image.Image, params: dict[str, Any]) -> bytes:
     picture.load()
     upright = _upright(picture)
     flat = _on_white(upright)
-    resampling = _RESAMPLING[params["interpolation"]]
+    resampling = _RESAMPLING.get(params["interpolation"], Image.Resampling.BICUBIC)
     match params["resize"]:
         case "squash":
             fitted = flat.resize((size, size), resampling)
@@ -215,7 +212,9 @@ def _padded(picture: Image.Image, size: int, how: Image.Resampling, fill: int) -
     # open_clip's ResizeKeepRatio (longest side) and CenterCropOrPad.
     width, height = picture.size
     ratio = max(width, height) / size
-    scaled = picture.resize((round(width / ratio), round(height / ratio)), how)
+    # open_clip has no answer to a strip whose short side comes to nothing.
+    sides = (max(1, round(width / ratio)), max(1, round(height / ratio)))
+    scaled = picture.resize(sides, how)
     canvas = Image.new("RGB", (size, size), (fill, fill, fill))
     canvas.paste(scaled, ((size - scaled.width) // 2, (size - scaled.height) // 2))
     return canvas

@@ -187,8 +187,11 @@ class PictureEmbedder:
         self._child = await child.start("embedder", "imgqd.embedder", ["image"])
         try:
             loaded = await self._child.call("load", _request(self._settings, "image"))
-        except child.Refused as error:
-            raise NoModel(error.text) from error
+        except (child.Refused, child.Died) as error:
+            # No picture is to blame; and without a model the process is of no use.
+            running, self._child = self._child, None
+            await running.stop(at_once=True)
+            raise NoModel(f"the embedder cannot start: {error}") from error
         self.batch, self.device = loaded["batch"], loaded["device"]
         self.precision = loaded["precision"]
         log.info("embedder ready on %s, %s, batch %d", self.device, self.precision, self.batch)

@@ -75,6 +75,10 @@ class Pipeline:
         self._twins: dict[bytes, list[Work]] = {}
         self._wake = asyncio.Event()
         self._running = asyncio.Event()
+        self.bulk = True
+        """Whether files that a scan found are taken, too, or only single new ones."""
+        self.bulk_waits = False
+        """Whether such files are pending and not taken."""
         self.trouble: str | None = None
         """Why nothing can be stored at the moment, in words."""
 
@@ -103,8 +107,12 @@ class Pipeline:
                 group.create_task(self._work(), name=f"work {number}")
 
     async def stop(self) -> None:
-        """End the decoders, once `run` is cancelled."""
+        """End the decoders and give back what is in flight, once `run` is cancelled."""
         await self._decoders.release()
+        await self._give_back(list(self._busy))
+
+    async def _give_back(self, files: list[int]) -> None:
+        await self._library.write(lambda writer: writer.give_back(files))
 
     async def _feed(self) -> None:
         while True:
@@ -120,8 +128,13 @@ class Pipeline:
                 await self._rest()
 
     async def _take(self) -> list[Work]:
-        busy = list(self._busy)
-        return await self._library.write(lambda writer: writer.take(_AHEAD, busy))
+        busy, bulk = list(self._busy), self.bulk
+        works = await self._library.write(lambda writer: writer.take(_AHEAD, busy, bulk=bulk))
+        self.bulk_waits = not works and not bulk and await self._any_pending()
+        return works
+
+    async def _any_pending(self) -> bool:
+        return await self._library.read(lambda reader: reader.oldest_pending()) is not None
 
     async def _rest(self) -> None:
         """Wait for work; after a while without any, end the decoders."""
@@ -145,6 +158,7 @@ class Pipeline:
             except Undecodable as error:
                 await self._store([], [Failed(work, error.reason, error.detail)])
             except Moved:
+                await self._give_back([work.file])
                 self._again([Hint(work.path, work.noticed, live=True)])
                 # Its row is pending still: at once it would be taken in a circle.
                 asyncio.get_running_loop().call_later(_AGAIN, self._drop, work)
@@ -195,9 +209,14 @@ class Pipeline:
             batch = await self._gather()
             vectors = await self._vectors(batch)
             if vectors is None:
-                for one in batch:
-                    for work in (one.work, *self._twins.pop(one.picture.hash, ())):
-                        self._drop(work)
+                undone = [
+                    work
+                    for one in batch
+                    for work in (one.work, *self._twins.pop(one.picture.hash, ()))
+                ]
+                await self._give_back([work.file for work in undone])
+                for work in undone:
+                    self._drop(work)
                 continue
             indexed, failed = [], []
             for one, vector in zip(batch, vectors, strict=True):

@@ -14,7 +14,7 @@ import logging
 import os
 import stat
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from imgqd.bell import Bell
@@ -32,10 +32,18 @@ _LOOK: Final = 10.0
 class Roots:
     """Keeps every root's state true in catalog, watcher and index."""
 
-    def __init__(self, library: Library, watcher: Watcher, changed: Bell, rescan: float) -> None:
+    def __init__(
+        self,
+        library: Library,
+        watcher: Watcher,
+        changed: Bell,
+        rescan: float,
+        proved: Callable[[], float],
+    ) -> None:
         self._library = library
         self._watcher = watcher
         self._changed = changed
+        self._proved = proved
         self._lock = asyncio.Lock()
         self.rescan = rescan
         self.intake: Intake | None = None
@@ -62,9 +70,13 @@ class Roots:
         await self._reload()
         await self.set(paths)
 
-    async def run(self) -> None:
-        """Look at the roots every ten seconds, and through them every `watch.rescan`."""
+    async def run(self, also: Callable[[], None]) -> None:
+        """Look at the roots every ten seconds, and through them every `watch.rescan`.
+
+        `also` is called with each look: what else sends no event is looked at then.
+        """
         while True:
+            also()
             await asyncio.sleep(_LOOK)
             await self.look()
             self._rescan_the_due()
@@ -89,13 +101,13 @@ class Roots:
             self.intake.walk(only, noticed)
 
     def blind_since(self) -> float | None:
-        """Return when the last complete walk of the worst root that has no watch began."""
+        """Return up to when the roots that have no watch are known, None where all have one."""
         assert self.intake is not None
         walked = self.intake.walked
         times = [
-            walked.get(root.path, 0.0)
+            walked.get(root.path, self._proved())
             for root in self.all
-            if root.online and (self.watch.get(root.path) != "live" or root.path not in walked)
+            if root.online and self.watch.get(root.path) != "live"
         ]
         return min(times, default=None)
 
@@ -131,7 +143,8 @@ class Roots:
         else:
             self.watch[path] = "live"
             log.info("watching %s (%.1f s)", shown(path), time.time() - began)
-        self.intake.walk(path, began)
+        # What changed while nobody watched may be as old as the last proof of being current.
+        self.intake.walk(path, min(began, self._proved()))
 
     def _rescan_the_due(self) -> None:
         assert self.intake is not None

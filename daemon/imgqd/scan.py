@@ -60,13 +60,13 @@ def _compare(
     stack: list[bytes],
 ) -> list[bytes]:
     root = scope.root_of(folder) or folder
-    below = folder[len(root) + 1 :]
+    below = folder[len(root) :].strip(b"/")
     different = []
     met = set()
     for entry in listed:
         name = entry.name
         inside = below + b"/" + name if below else name
-        if entry.is_dir(follow_symlinks=False):
+        if _is_folder(entry):
             if scope.rule_for(name, inside) is None and _is_ours(entry.path, scope):
                 stack.append(entry.path)
         elif is_picture_name(name) and scope.rule_for(name, inside) is None:
@@ -79,6 +79,14 @@ def _compare(
                 different.append(entry.path)
     different.extend(os.path.join(folder, name) for name in before.keys() - met)
     return different
+
+
+def _is_folder(entry: os.DirEntry[bytes]) -> bool:
+    # Where the listing does not tell kinds, the disk is asked, and may refuse.
+    try:
+        return entry.is_dir(follow_symlinks=False)
+    except OSError:
+        return False
 
 
 def _is_ours(path: bytes, scope: Scope) -> bool:

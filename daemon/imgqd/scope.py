@@ -56,14 +56,15 @@ class Scope:
         for folder in self.barred:
             if is_within(path, folder):
                 return "it lies in imgq's own state folder"
-        at = root
+        at, below = root, b""
         for name in path[len(root) :].strip(b"/").split(b"/"):
             if not name:
                 break
             if os.path.lexists(os.path.join(at, NO_MEDIA)):
                 return f"{shown(at)} holds a .nomedia file"
             at = os.path.join(at, name)
-            rule = self.rule_for(name, at[len(root) + 1 :])
+            below = os.path.join(below, name)
+            rule = self.rule_for(name, below)
             if rule is not None:
                 return f"the exclude rule {rule!r} matches {shown(name)!r}"
         return None

@@ -11,6 +11,7 @@ import asyncio
 import math
 import os
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -138,18 +139,23 @@ def name_relevance(text: str, path: bytes) -> float:
     of the name they are. A folder that helps out: a hint, not a match by itself.
     """
     asked = _words(text)
+    if not asked:
+        return 0.3
     stem = _words(os.path.splitext(os.path.basename(path))[0].decode(errors="replace"))
     full = _words(os.path.basename(path).decode(errors="replace"))
     if asked in (stem, full):
         return 0.99
     held = sum(any(word.startswith(one) for word in full) for one in asked)
-    if not asked or held < len(asked):
+    if held < len(asked):
         return 0.3
     return 0.5 + 0.4 * min(1.0, len(asked) / max(1, len(stem)))
 
 
 def _words(text: str) -> list[str]:
-    return re.findall(r"[^\W_]+", text.lower())
+    # Without accents, as the catalog's own search by name.
+    letters = unicodedata.normalize("NFKD", text.casefold())
+    plain = "".join(one for one in letters if not unicodedata.combining(one))
+    return re.findall(r"[^\W_]+", plain)
 
 
 def _existing(hits: Sequence[Hit]) -> list[Hit]:

@@ -11,11 +11,12 @@ import asyncio
 import contextlib
 import logging
 import os
+import select
 import socket
 import stat
 import struct
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -66,6 +67,12 @@ class Session:
                 log.warning("a client does not read its answers: dropped")
                 self._writer.transport.abort()
 
+    def hung_up(self) -> bool:
+        """Return whether the client has closed the connection, not only its own side of it."""
+        look = select.poll()
+        look.register(self._writer.get_extra_info("socket"), 0)
+        return any(event & select.POLLHUP for _, event in look.poll(0))
+
     async def notify(self, method: str, params: dict[str, Any]) -> None:
         """Send a notification."""
         await self.send(protocol.pack_notification(method, params))
@@ -96,13 +103,13 @@ class Server:
         if len(path) > _LONGEST:
             raise SocketTrouble(f"{self._path} is too long for a socket: set IMGQ_SOCKET")
         _own_folder(self._path.parent)
-        with contextlib.suppress(FileNotFoundError):
-            self._path.unlink()
+        _remove_stale(self._path)
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         mask = os.umask(0o177)
         try:
             listening.bind(path)
         except OSError as error:
+            listening.close()
             raise SocketTrouble(f"{self._path}: {error.strerror}") from error
         finally:
             os.umask(mask)
@@ -140,30 +147,31 @@ class Server:
             writer.close()
 
     async def _converse(self, session: Session, reader: asyncio.StreamReader) -> None:
-        incoming = protocol.Reader(protocol.FROM_CLIENT)
         async with asyncio.TaskGroup() as group:
             running: set[asyncio.Task[None]] = set()
             try:
-                while data := await self._read(reader, incoming):
-                    for message in incoming.feed(data):
-                        if not isinstance(message, protocol.Request):
-                            continue
-                        if len(running) >= _IN_FLIGHT:
-                            text = f"{_IN_FLIGHT} requests are unanswered already"
-                            await session.send(protocol.pack_error(message.msgid, "busy", text))
-                            continue
-                        task = group.create_task(self._answer(session, message))
-                        running.add(task)
-                        task.add_done_callback(running.discard)
+                async for message in _requests(reader):
+                    if len(running) >= _IN_FLIGHT:
+                        text = f"{_IN_FLIGHT} requests are unanswered already"
+                        await session.send(protocol.pack_error(message.msgid, "busy", text))
+                        continue
+                    task = group.create_task(self._answer(session, message))
+                    running.add(task)
+                    task.add_done_callback(running.discard)
+                # Who only ends its own side still reads: its answers are sent.
+                is_lost = session.hung_up()
             except (protocol.ProtocolError, TimeoutError) as error:
+                is_lost = True
                 text = str(error) or f"a message was not complete after {_STALL:g} s"
                 log.warning("a client was dropped: %s", text)
                 with contextlib.suppress(ConnectionError):
                     await session.send(protocol.pack_error(0, "usage", text))
-
-    async def _read(self, reader: asyncio.StreamReader, incoming: protocol.Reader) -> bytes:
-        async with asyncio.timeout(_STALL if incoming.unfinished else None):
-            return await reader.read(_READ)
+            except ConnectionError:
+                is_lost = True
+            if is_lost:
+                # A `sync` may have minutes to go: nobody waits for it any more.
+                for task in running:
+                    task.cancel()
 
     async def _answer(self, session: Session, request: protocol.Request) -> None:
         handler = self._handlers.get(request.method)
@@ -182,6 +190,39 @@ class Server:
             packed = protocol.pack_error(request.msgid, "internal", text)
         with contextlib.suppress(ConnectionError):
             await session.send(packed)
+
+
+async def _requests(reader: asyncio.StreamReader) -> AsyncIterator[protocol.Request]:
+    """Yield what comes in until the peer ends; raises TimeoutError for a message that stalls."""
+    incoming = protocol.Reader(protocol.FROM_CLIENT)
+    loop = asyncio.get_running_loop()
+    due: float | None = None
+    while True:
+        async with asyncio.timeout_at(due):
+            data = await reader.read(_READ)
+        if not data:
+            return
+        messages = incoming.feed(data)
+        if not incoming.unfinished:
+            due = None
+        elif messages or due is None:
+            # From its first byte on: a byte now and then keeps no connection.
+            due = loop.time() + _STALL
+        for message in messages:
+            if isinstance(message, protocol.Request):
+                yield message
+
+
+def _remove_stale(path: Path) -> None:
+    """Remove a socket that an earlier daemon left; raises SocketTrouble for anything else."""
+    try:
+        if not stat.S_ISSOCK(path.lstat().st_mode):
+            raise SocketTrouble(f"{path} is there and is no socket: set IMGQ_SOCKET elsewhere")
+        path.unlink()
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise SocketTrouble(f"{path}: {error.strerror}") from error
 
 
 def _own_folder(folder: Path) -> None:

@@ -7,6 +7,7 @@ the core closes it, or dies, the loop ends and with it the process.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from collections.abc import Callable, Mapping
@@ -48,6 +49,11 @@ class Line:
         as `params["fd"]`; the handler owns it. Raises ProtocolError when the
         core sends what is no message: then nothing can be trusted any more.
         """
+        # Whether the core closed the line or died: there is nobody left to answer.
+        with contextlib.suppress(ConnectionError):
+            self._serve(handlers)
+
+    def _serve(self, handlers: Mapping[str, Handler]) -> None:
         while True:
             data, descriptors, _, _ = socket.recv_fds(self._socket, _READ, _MAX_FDS)
             if not data:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections import deque
-from pathlib import Path
 from typing import Any, Final
 
 from imgq.protocol import wire_path
 from imgqd.freshness import Freshness
 from imgqd.intake import Intake
 from imgqd.library import Library
+from imgqd.machine import memory_of
 from imgqd.models import Models
 from imgqd.pipeline import Pipeline
 from imgqd.records import Totals, shown
@@ -20,6 +19,11 @@ from imgqd.roots import Roots
 
 _WINDOW: Final = 20.0
 """Seconds over which the rate of work is averaged."""
+
+_MANY: Final = 10_000
+"""Pending files from which on a count (a few milliseconds) is not made for every question."""
+
+_MOMENT: Final = 2.0
 
 
 class Status:
@@ -43,16 +47,26 @@ class Status:
         self._pipeline = pipeline
         self._freshness = freshness
         self._samples: deque[tuple[float, int]] = deque()
+        self._counted = (0, 0.0)
         self.paused: str | None = None
-        """Why bulk work rests, in words."""
+        """Why decoding and embedding rest, in words."""
+        self.resting: str | None = None
+        """Why bulk work rests while single new files get in, in words."""
 
     async def as_of(self) -> tuple[float, int]:
         """Return (time up to which the answers are complete, files that wait)."""
-        oldest, pending = await self._library.read(
-            lambda reader: (reader.oldest_pending(), reader.pending())
-        )
+        oldest = await self._library.read(lambda reader: reader.oldest_pending())
+        pending = 0 if oldest is None else await self._pending()
         unsettled = self._intake.unsettled
         return self._freshness.as_of(oldest, self._roots.blind_since()), pending + unsettled
+
+    async def _pending(self) -> int:
+        """Count what waits; a count of very many is good for a moment, as it takes a while."""
+        counted, at = self._counted
+        if counted < _MANY or time.monotonic() - at > _MOMENT:
+            counted = await self._library.read(lambda reader: reader.pending())
+            self._counted = (counted, time.monotonic())
+        return counted
 
     def degraded(self) -> list[str]:
         """Return what is amiss, each in words that end with the remedy where there is one."""
@@ -67,6 +81,8 @@ class Status:
                 reasons.append(f"{name} is offline ({why}): its pictures are hidden")
             elif why is not None:
                 reasons.append(f"{name} is not watched but walked from time to time: {why}")
+        if self.resting is not None and self._pipeline.bulk_waits:
+            reasons.append(f"bulk work waits: {self.resting}")
         reasons += [one for one in (self._library.trouble, self._pipeline.trouble) if one]
         return reasons
 
@@ -154,14 +170,4 @@ class Status:
     def _memory(self) -> dict[str, int]:
         pids = {"imgqd": os.getpid(), **self._models.pids}
         pids |= {f"decoder {n}": pid for n, pid in enumerate(self._pipeline.decoder_pids)}
-        return {name: size for name, pid in pids.items() if (size := _pss(pid)) is not None}
-
-
-def _pss(pid: int) -> int | None:
-    """Return a process's share of memory in bytes: shared pages count in part (Linux)."""
-    try:
-        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
-    except OSError:
-        return None
-    match = re.search(r"^Pss:\s+(\d+) kB", rollup, re.MULTILINE)
-    return int(match[1]) * 1024 if match else None
+        return {name: size for name, pid in pids.items() if (size := memory_of(pid)) is not None}

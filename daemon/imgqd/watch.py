@@ -13,6 +13,7 @@ Rules of this file:
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
@@ -169,7 +170,8 @@ class Watcher:
             return
         seen = self._seen.pop(path, None)
         if seen is not None:
-            os.unlink(path)
+            with contextlib.suppress(OSError):  # somebody tidied the folder
+                os.unlink(path)
             seen()
 
 

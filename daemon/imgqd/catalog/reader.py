@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from imgqd.catalog.store import open_readonly
+from imgqd.catalog.store import BELOW, below, open_readonly
 from imgqd.records import FileRow, Found, Stamp, Totals, Vector
 
 _FOUND: Final = """
@@ -42,10 +43,7 @@ class Reader:
 
     def folders_below(self, path: bytes) -> list[bytes]:
         """Return the folders that hold files of the catalog: the path and what lies below it."""
-        rows = self._db.execute(
-            "SELECT path FROM folder WHERE path = ? OR (path > ? AND path < ?)",
-            (path, path + b"/", path + b"0"),
-        )
+        rows = self._db.execute(f"SELECT path FROM folder WHERE {BELOW}", below(path))  # noqa: S608 - a constant of ours
         return [row[0] for row in rows]
 
     def row(self, path: bytes) -> FileRow | None:
@@ -75,7 +73,8 @@ class Reader:
 
         The last word may be the beginning of one. A file without a vector is found, too.
         """
-        words = re.findall(r"\w+", text.replace("_", " "))
+        # A letter and its accent as two characters would be cut in two.
+        words = re.findall(r"\w+", unicodedata.normalize("NFC", text).replace("_", " "))
         if not words:
             return []
         match = " ".join(f'"{word}"' for word in words) + "*"
@@ -134,10 +133,11 @@ class Reader:
     def oldest_pending(self) -> float | None:
         """Return when the oldest pending change was noticed, or None."""
         row = self._db.execute(
-            "SELECT min(noticed) FROM file JOIN folder ON folder.id = file.folder "
-            "JOIN root ON root.id = folder.root WHERE state = 'pending' AND root.online"
+            "SELECT noticed FROM file JOIN folder ON folder.id = file.folder "
+            "JOIN root ON root.id = folder.root WHERE state = 'pending' AND root.online "
+            "ORDER BY noticed LIMIT 1"
         ).fetchone()
-        return None if row[0] is None else float(row[0])
+        return None if row is None else float(row[0])
 
     def pending(self) -> int:
         """Return the number of files that wait, on online roots."""

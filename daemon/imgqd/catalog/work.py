@@ -1,0 +1,122 @@
+"""The queue of files whose content is not known, and what became of them."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from imgqd.catalog.live import is_live, settle
+from imgqd.records import Change, Failed, Indexed, Stamp, Work
+
+
+def waiting(db: sqlite3.Connection, limit: int, busy: Collection[int], *, bulk: bool) -> list[Work]:
+    """Return pending files, those a person waits for first; without `bulk` only those."""
+    rows = db.execute(
+        "SELECT file.id, version, folder.path, name, file.dev, file.inode, size, mtime_ns, "
+        "ctime_ns, noticed, attempts FROM file JOIN folder ON folder.id = file.folder "
+        "JOIN root ON root.id = folder.root "
+        "WHERE state = 'pending' AND root.online AND (file.live OR ?) "
+        "ORDER BY attempts, file.live DESC, file.id LIMIT ?",
+        (bulk, limit + len(busy)),
+    ).fetchall()
+    return [
+        Work(row[0], row[1], os.path.join(row[2], row[3]), Stamp(*row[4:9]), row[9], row[10])
+        for row in rows
+        if row[0] not in busy
+    ][:limit]
+
+
+def count_attempts(db: sqlite3.Connection, works: Sequence[Work]) -> None:
+    """Note that these files are about to be decoded."""
+    db.executemany(
+        "UPDATE file SET attempts = attempts + 1 WHERE id = ?", [(work.file,) for work in works]
+    )
+
+
+def give_back(db: sqlite3.Connection, files: Collection[int]) -> None:
+    """Take back the attempt that was counted: these were not decoded after all."""
+    db.executemany(
+        "UPDATE file SET attempts = max(0, attempts - 1) WHERE id = ?", [(file,) for file in files]
+    )
+
+
+def commit(
+    db: sqlite3.Connection,
+    indexed: Sequence[Indexed],
+    failed: Sequence[Failed],
+    made_with: int | None,
+    active: int | None,
+    now: float,
+) -> Change:
+    """Store what a batch came to, inside a transaction of the caller."""
+    touched: set[int] = set()
+    fresh: set[int] = set()
+    for done in indexed:
+        image = _image(db, done, now)
+        touched.add(image)
+        if done.vector is not None and made_with is not None:
+            db.execute(
+                "INSERT OR REPLACE INTO vector (image, model, data) VALUES (?, ?, ?)",
+                (image, made_with, done.vector.astype(np.float16).tobytes()),
+            )
+            fresh.add(image)
+        lacks = active is not None and not _has(db, image, active)
+        state = "pending" if lacks else "indexed"
+        touched |= _finish(db, done.work, (state, image, None, None))
+    for bad in failed:
+        touched |= _finish(db, bad.work, ("failed", None, bad.reason, bad.detail))
+    change = settle(db, touched, now)
+    # A live image that only now got its vector is new to the index, too.
+    live = {image for image in fresh if is_live(db, image)}
+    return replace(change, appeared=tuple(live | set(change.appeared)))
+
+
+def requeue_without_vector(db: sqlite3.Connection, model: int, now: float) -> int:
+    """Make one file of every live image without a vector of the model pending again."""
+    return db.execute(
+        "UPDATE file SET state = 'pending', noticed = ? WHERE state = 'indexed' AND id IN "
+        "(SELECT min(file.id) FROM file JOIN folder ON folder.id = file.folder "
+        "JOIN root ON root.id = folder.root "
+        "WHERE root.online AND file.image IS NOT NULL AND NOT EXISTS "
+        "(SELECT 1 FROM vector WHERE vector.image = file.image AND model = ?) "
+        "GROUP BY file.image)",
+        (now, model),
+    ).rowcount
+
+
+def _has(db: sqlite3.Connection, image: int, model: int) -> bool:
+    found = db.execute("SELECT 1 FROM vector WHERE image = ? AND model = ?", (image, model))
+    return found.fetchone() is not None
+
+
+def _image(db: sqlite3.Connection, done: Indexed, now: float) -> int:
+    picture = done.picture
+    values = (picture.hash, picture.format, picture.width, picture.height, now)
+    row = db.execute(
+        "INSERT INTO image (hash, format, width, height, orphaned) VALUES (?, ?, ?, ?, ?) "
+        "ON CONFLICT (hash) DO UPDATE SET format = format RETURNING id",
+        values,
+    ).fetchone()
+    return int(row[0])
+
+
+def _finish(
+    db: sqlite3.Connection,
+    work: Work,
+    outcome: tuple[str, int | None, str | None, str | None],
+) -> set[int]:
+    """Write (state, image, reason, detail) of an unchanged file; return what it showed before."""
+    where = (work.file, work.version)
+    before = db.execute("SELECT image FROM file WHERE id = ? AND version = ?", where).fetchone()
+    if before is None:
+        return set()
+    db.execute(
+        "UPDATE file SET state = ?, image = ?, reason = ?, detail = ?, attempts = 0 "
+        "WHERE id = ? AND version = ?",
+        (*outcome, *where),
+    )
+    return {image for image in before if image is not None}

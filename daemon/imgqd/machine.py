@@ -1,0 +1,23 @@
+"""The machine that we live on: its power and its memory. The only home of psutil."""
+
+from __future__ import annotations
+
+import psutil
+
+
+def on_battery() -> bool:
+    """Return whether a battery is being emptied; a machine without one says no."""
+    battery = psutil.sensors_battery()
+    return battery is not None and battery.power_plugged is False
+
+
+def memory_of(pid: int) -> int | None:
+    """Return a process's share of memory in bytes, None when it has gone.
+
+    On Linux pages that processes share count in part (PSS); elsewhere only its own count.
+    """
+    try:
+        memory = psutil.Process(pid).memory_full_info()
+    except psutil.Error:
+        return None
+    return int(getattr(memory, "pss", memory.uss))
