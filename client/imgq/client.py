@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from imgq.errors import HungUp, Refused, Usage
-from imgq.protocol import path_bytes
+from imgq.errors import HungUp, Refused
 from imgq.reports import Hello, Models, Pulled, Root, Status, Synced, Why
 from imgq.searching import SYNC_TIMEOUT_S, AnyPath, Searcher, path_params, sendable
 
@@ -85,7 +84,7 @@ class Client(Searcher):
             if news is not None:
                 news(self._understood("status", _status, event))
 
-        subscription = self._subscribe(("status",), None)
+        subscription = self._subscribe(("status",))
         try:
             raw = self._connection.call(
                 "models.pull", {"name": sendable(name)}, _PULL_SILENCE_S, on_event
@@ -96,21 +95,12 @@ class Client(Searcher):
         self.unsubscribe(subscription)
         return self._understood("models.pull", Pulled.from_wire, raw)
 
-    def thumbnail(
-        self, path: AnyPath | None = None, *, image_id: int | None = None, size: int = 256
-    ) -> bytes:
-        """Return the path of a PNG of a picture; `size` is 128, 256, 512 or 1024."""
-        if (path is None) == (image_id is None):
-            raise Usage("a thumbnail is of a path or of an image_id: give one of them")
-        params = {"image_id": image_id} if path is None else path_params(path)
-        return self._ask("thumbnail", {**params, "size": size}, lambda raw: path_bytes(raw["path"]))
-
-    def subscribe(self, *topics: str, query: str | None = None) -> Iterator[Mapping[str, Any]]:
-        """Return the events of some topics (`status`, `matches`) as they come, without an end.
+    def subscribe(self, *topics: str) -> Iterator[Mapping[str, Any]]:
+        """Return the events of some topics (as yet `status` only) as they come, without an end.
 
         The subscription stands when this returns; closing the client ends it.
         """
-        subscription = self._subscribe(topics, query)
+        subscription = self._subscribe(topics)
         return iter(lambda: self._connection.event(subscription), None)
 
     def statuses(self) -> Iterator[Status]:
@@ -130,10 +120,8 @@ class Client(Searcher):
             return  # an answer, too: it went before it could say so
         self._connection.wait_closed(self._timeout if timeout is None else timeout)
 
-    def _subscribe(self, topics: tuple[str, ...], query: str | None) -> int:
+    def _subscribe(self, topics: tuple[str, ...]) -> int:
         params: dict[str, Any] = {"topics": list(topics)}
-        if query is not None:
-            params["query"] = sendable(query)
         return self._ask("subscribe", params, lambda raw: int(raw["subscription"]))
 
 

@@ -6,7 +6,7 @@ import pytest
 import imgq
 from client.fake_daemon import MODELS, STATUS, FakeDaemon, Refusal, found, result
 from imgq.client import Client
-from imgq.errors import NotRunning, Refused, Unreachable, Usage
+from imgq.errors import NotRunning, Refused, Unreachable
 
 
 def test_the_package_offers_the_client() -> None:
@@ -137,7 +137,6 @@ def test_the_small_methods_send_and_read_what_the_protocol_says(daemon: FakeDaem
         "resume": {"state": "idle"},
         "rescan": {"state": "indexing"},
         "models.use": {**MODELS, "migrating": {"name": "best"}},
-        "thumbnail": {"path": "/cache/1.png"},
     }
     with Client() as client:
         assert client.sync(3).as_of == 7.5
@@ -155,8 +154,6 @@ def test_the_small_methods_send_and_read_what_the_protocol_says(daemon: FakeDaem
         assert (models.active, models.migrating) == ("fast", None)
         assert [choice.on_disk for choice in models.available] == [True, False]
         assert client.use_model("best").migrating == {"name": "best"}
-        assert client.thumbnail("/p/a.jpg") == b"/cache/1.png"
-        assert client.thumbnail(image_id=4, size=512) == b"/cache/1.png"
     assert daemon.calls == [
         ("sync", {"timeout_s": 3}),
         ("why", {"path": b"/\xff"}),
@@ -170,15 +167,7 @@ def test_the_small_methods_send_and_read_what_the_protocol_says(daemon: FakeDaem
         ("rescan", {"path": "/p"}),
         ("models.list", {}),
         ("models.use", {"name": "best"}),
-        ("thumbnail", {"path": "/p/a.jpg", "size": 256}),
-        ("thumbnail", {"image_id": 4, "size": 512}),
     ]
-
-
-def test_a_thumbnail_is_of_one_thing(daemon: FakeDaemon) -> None:
-    with Client() as client, pytest.raises(Usage, match="give one of them"):
-        client.thumbnail("/a", image_id=1)
-    assert daemon.calls == []
 
 
 def test_statuses_begin_with_how_it_is_now(daemon: FakeDaemon) -> None:
