@@ -1,0 +1,113 @@
+"""The daemon's methods over stand-ins of the parts: what reached them, and what came back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from imgqd.api import Api
+from imgqd.bell import Bell
+from imgqd.core import Core
+from imgqd.scope import Scope
+from imgqd.search import Answer
+from imgqd.server import Problem, Session
+
+STATUS = {"state": "idle", "roots": [{"path": "/p"}]}
+
+
+class FakeCore:
+    """The parts as the handlers see them; `asked` is what reached them."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, Any]] = []
+        self.changed = Bell()
+        self.stop_requested = asyncio.Event()
+        self.scope = Scope((b"/p",), ())
+        self.fails: Exception | None = None
+        self.answer = Answer((), 0, 0)
+        self.status = SimpleNamespace(full=self._full, as_of=self._as_of, degraded=lambda: ["x"])
+        self.roots = SimpleNamespace(walk_all=lambda *what: self.asked.append(("walk", what[1:])))
+        self.models = SimpleNamespace(
+            name="demo", known=self._known, pull=self._doing("pull"), encode=self._encode
+        )
+        self.library = SimpleNamespace(
+            model=SimpleNamespace(name="demo"), model_id=1, index=None, read=self._read
+        )
+        for name in ("sync", "why", "pause", "add_root", "remove_root", "use_model"):
+            setattr(self, name, self._doing(name))
+        self.results: dict[str, Any] = {"sync": 99.0, "remove_root": True}
+
+    async def resume(self) -> None:
+        self.asked.append(("resume", ()))
+
+    def _doing(self, name: str) -> Callable[..., Any]:
+        async def act(*arguments: Any) -> Any:
+            self.asked.append((name, arguments))
+            if self.fails is not None:
+                raise self.fails
+            return self.results.get(name, ("missing", None, "it does not exist"))
+
+        return act
+
+    async def _full(self) -> dict[str, Any]:
+        return STATUS
+
+    async def _as_of(self) -> tuple[float, int]:
+        return 42.0, 3
+
+    async def _known(self) -> list[str]:
+        return ["fast"]
+
+    async def _encode(self, text: str) -> Any:
+        self.asked.append(("encode", text))
+        if self.fails is not None:
+            raise self.fails
+        return np.ones(4, np.float32)
+
+    async def _read(self, _: Any) -> Any:
+        return None
+
+
+class Desk:
+    """Runs one method after the other, each as one client's request."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._patch = monkeypatch
+        self.core: FakeCore
+        self.prepare: Callable[[FakeCore], None] = lambda _: None
+
+    def ask(self, method: str, **params: Any) -> Any:
+        return self.ask_all((method, params))[-1]
+
+    def ask_all(self, *requests: tuple[str, dict[str, Any]]) -> list[Any]:
+        async def scene() -> list[Any]:
+            self.core = FakeCore()
+            self.prepare(self.core)
+
+            async def run(*arguments: Any) -> Answer:
+                self.core.asked.append(("search", arguments[1:]))
+                return self.core.answer
+
+            self._patch.setattr("imgqd.search.run", run)
+            api = Api(cast("Core", self.core), "1.2.3")
+            session = cast("Session", SimpleNamespace(subscriptions={}, notify=self._notify))
+            results = [await api.table()[name](session, params) for name, params in requests]
+            await asyncio.sleep(0)  # what a handler left for the next turn of the loop
+            await asyncio.sleep(0)
+            api.closed(session)
+            return results
+
+        return asyncio.run(scene())
+
+    async def _notify(self, *_: Any) -> None:
+        pass
+
+    def refusal(self, method: str, **params: Any) -> tuple[str, str]:
+        with pytest.raises(Problem) as caught:
+            self.ask(method, **params)
+        return caught.value.code, str(caught.value)

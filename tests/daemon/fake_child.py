@@ -1,0 +1,115 @@
+"""A child that lives in the test: it answers as it is told, and dies on demand."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from imgqd import child
+
+DIM = 4
+SIZE = 2
+LOADED = {
+    "key": "sha256:1", "dim": DIM, "size": SIZE, "resize": "shortest", "interpolation": "bicubic",
+    "fill": 0, "device": "cpu", "precision": "fp32", "batch": 8,
+}  # fmt: skip
+
+
+class FakeChild:
+    """What `child.start` gives; `answer` does the work, and raises Died to die."""
+
+    _pids = itertools.count(1000)
+
+    def __init__(self, name: str, role: str, nursery: Nursery) -> None:
+        self.name = name
+        self.role = role
+        self.pid = next(self._pids)
+        self.alive = True
+        self._nursery = nursery
+
+    async def call(self, method: str, params: dict[str, Any], fd: int | None = None) -> Any:
+        assert fd is None
+        if not self.alive:
+            raise child.Died(f"{self.name} is gone")
+        self._nursery.calls.append((method, params))
+        try:
+            return self._nursery.answer(method, params)
+        except child.Died:
+            self.alive = False
+            raise
+
+    async def stop(self, *, at_once: bool = False) -> None:
+        self._nursery.stopped.append(at_once)
+        self.alive = False
+
+
+class Nursery:
+    """Stands in for `child.start`, and remembers what was started, asked and stopped."""
+
+    def __init__(self) -> None:
+        self.born: list[FakeChild] = []
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.stopped: list[bool] = []
+        self.deadly: set[bytes] = set()
+        """Pictures that kill whoever embeds them."""
+        self.load: Callable[[], dict[str, Any]] = lambda: dict(LOADED)
+        self.deaths = 0
+        """How many calls to come end with a death, whatever they ask."""
+
+    async def start(self, name: str, module: str, arguments: Sequence[str]) -> FakeChild:
+        assert module == "imgqd.embedder"
+        [role] = arguments
+        self.born.append(FakeChild(name, role, self))
+        return self.born[-1]
+
+    def answer(self, method: str, params: dict[str, Any]) -> Any:
+        if method == "load":
+            return self.load()
+        if self.deaths:
+            self.deaths -= 1
+            raise child.Died("it ended with SIGKILL")
+        if method == "texts":
+            return b"".join(vector(text.encode()) for text in params["texts"])
+        pictures = split(params["pixels"])
+        if self.deadly & set(pictures):
+            raise child.Died("it ended with SIGSEGV")
+        return b"".join(map(vector, pictures))
+
+    def asked(self, method: str) -> list[dict[str, Any]]:
+        return [params for name, params in self.calls if name == method]
+
+
+def picture(number: int) -> bytes:
+    return bytes([number]) * (SIZE * SIZE * 3)
+
+
+def split(pixels: bytes) -> list[bytes]:
+    length = SIZE * SIZE * 3
+    return [pixels[start : start + length] for start in range(0, len(pixels), length)]
+
+
+def vector(content: bytes) -> bytes:
+    values = np.random.default_rng(list(content)).normal(size=DIM)
+    return bytes((values / np.linalg.norm(values)).astype(np.float32).tobytes())
+
+
+def refused(code: str, text: str) -> Callable[[], dict[str, Any]]:
+    def load() -> dict[str, Any]:
+        raise child.Refused(code, text)
+
+    return load
+
+
+def died() -> dict[str, Any]:
+    raise child.Died("it ended with SIGKILL")
+
+
+@pytest.fixture
+def nursery(monkeypatch: pytest.MonkeyPatch) -> Nursery:
+    nursery = Nursery()
+    monkeypatch.setattr(child, "start", nursery.start)
+    return nursery

@@ -1,0 +1,68 @@
+"""A real child process whose every answer is a test's: run by `child.start`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import Any
+
+from imgqd import serving
+from imgqd.serving import Fault
+
+LINE = serving.Line(int(sys.argv[1]))
+
+
+def echo(params: dict[str, Any]) -> Any:
+    return params
+
+
+def refuse(params: dict[str, Any]) -> Any:
+    raise Fault(params["code"], params["text"])
+
+
+def die(params: dict[str, Any]) -> Any:
+    if "signal" in params:
+        os.kill(os.getpid(), params["signal"])
+    os._exit(params["status"])
+
+
+def stop(_: dict[str, Any]) -> None:
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def tell(params: dict[str, Any]) -> int:
+    for number in range(params["times"]):
+        LINE.notify("progress", {"number": number})
+    return int(params["times"])
+
+
+def read(params: dict[str, Any]) -> bytes:
+    with os.fdopen(params["fd"], "rb") as file:
+        return file.read()
+
+
+def about(_: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "arguments": sys.argv[2:],
+        "folder": os.getcwd(),
+        "group": os.getpgid(0) == os.getpid(),
+        "input": os.readlink("/proc/self/fd/0") if os.path.exists("/proc/self/fd/0") else "",
+        "variable": os.environ.get("IMGQ_TEST"),
+    }
+
+
+def stubborn(_: dict[str, Any]) -> dict[str, Any]:
+    """Go on living once the core has hung up."""
+    global linger  # noqa: PLW0603 - a script of one process
+    linger = True
+    return {}
+
+
+linger = False
+
+if __name__ == "__main__":
+    handlers = {one.__name__: one for one in (echo, refuse, die, stop, tell, read, about, stubborn)}
+    LINE.serve(handlers)
+    while linger:
+        signal.pause()

@@ -1,0 +1,125 @@
+"""Who may import what: the walls that keep the core small and one library in one place."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import imgqd
+
+SOURCE = Path(imgqd.__file__).parent
+
+HOMES = {
+    "watchdog": {"watch"},
+    "faiss": {"index"},
+    "tomlkit": {"config"},
+    "PIL": {"decoder"},
+    "torch": {"embedder"},
+    "open_clip": {"embedder"},
+    "huggingface_hub": {"fetch", "weights", "faults"},
+    "httpx2": {"fetch", "faults"},
+}
+CHILDREN = {"imgqd.decoder", "imgqd.embedder", "imgqd.fetch"}
+"""What runs in processes of its own, and is never imported by the core."""
+
+
+@cache
+def imports(path: Path) -> frozenset[str]:
+    """Return the dotted names that a file imports, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name} imports relatively"
+            found |= {f"{node.module}.{name.name}" for name in node.names}
+    return frozenset(found)
+
+
+def files() -> list[Path]:
+    return sorted(SOURCE.rglob("*.py"))
+
+
+def importers(library: str) -> set[str]:
+    return {
+        path.relative_to(SOURCE).with_suffix("").as_posix()
+        for path in files()
+        if any(name == library or name.startswith(f"{library}.") for name in imports(path))
+    }
+
+
+def loaded_by(statement: str) -> set[str]:
+    """Return the top-level modules that a fresh Python has after a statement."""
+    script = f"import sys, json; {statement}; print(json.dumps(sorted(sys.modules)))"
+    run = subprocess.run(
+        [sys.executable, "-P", "-c", script], capture_output=True, text=True, check=True
+    )
+    return set(json.loads(run.stdout))
+
+
+@pytest.mark.parametrize(("library", "homes"), HOMES.items(), ids=HOMES)
+def test_a_library_has_one_home(library: str, homes: set[str]) -> None:
+    found = importers(library)
+    assert found, f"nobody imports {library} any more: take it out of this table"
+    assert found <= homes
+
+
+def test_sqlite_is_imported_by_the_catalog_alone() -> None:
+    assert {name.split("/")[0] for name in importers("sqlite3")} == {"catalog"}
+
+
+def test_from_the_client_the_daemon_takes_protocol_and_places_only() -> None:
+    allowed = ("imgq.protocol", "imgq.errors", "imgq.paths", "imgq.durations")
+    for path in files():
+        for name in imports(path):
+            if name == "imgq" or name.startswith("imgq."):
+                assert name.startswith(allowed), f"{path.name} imports {name}"
+
+
+def test_no_part_of_the_core_imports_what_runs_in_a_process_of_its_own() -> None:
+    inside = {
+        "decoder": {"decoder", "serving"},
+        "embedder": {"embedder", "serving", "presets", "weights", "digests", "modelfiles"},
+    }
+    for path in files():
+        used = {child for child in CHILDREN for name in imports(path) if name.startswith(child)}
+        assert not used - {f"imgqd.{path.stem}"}, f"{path.name} imports {used}"
+    for module, allowed in inside.items():
+        own = {
+            name.split(".")[1]
+            for name in imports(SOURCE / f"{module}.py")
+            if name.startswith("imgqd.")
+        }
+        assert own <= allowed
+
+
+def test_the_stages_know_records_and_never_each_other() -> None:
+    shared = {"records", "config", "scope", "child", "serving", "bell", "digests"}
+    for stage in ("watch", "scan", "settle", "decode", "embed", "index", "scope", "freshness"):
+        own = {
+            name.split(".")[1]
+            for name in imports(SOURCE / f"{stage}.py")
+            if name.startswith("imgqd.")
+        }
+        assert own <= shared, f"{stage} imports {own - shared}"
+
+
+@pytest.mark.system
+def test_the_core_never_loads_torch_open_clip_or_pillow() -> None:
+    loaded = loaded_by("import imgqd.app, imgqd.cli")
+    assert "faiss" in loaded
+    assert not loaded & {"torch", "open_clip", "PIL", "huggingface_hub", "httpx2", "transformers"}
+    assert not loaded & CHILDREN
+
+
+@pytest.mark.system
+def test_the_decoder_loads_pillow_and_nothing_heavy() -> None:
+    loaded = loaded_by("import imgqd.decoder")
+    assert "PIL" in loaded
+    assert not loaded & {"numpy", "torch", "faiss", "sqlite3", "watchdog", "tomlkit", "asyncio"}

@@ -1,0 +1,199 @@
+"""The index answers as plain arithmetic does, whatever was added, replaced and removed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import faiss
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from daemon.shelf import unit
+from imgqd import index as module
+from imgqd.index import Index
+from imgqd.records import Vector
+
+DIM = 8
+NEAR = 2e-3
+"""What float16 may cost a cosine."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> Iterator[None]:
+    # FAISS's own threads wait for each other where other programs have the cores.
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    yield
+    faiss.omp_set_num_threads(before)
+
+
+def vectors(seed: int, count: int, dim: int = DIM) -> Vector:
+    rows = np.random.default_rng(seed).normal(size=(count, dim)).astype(np.float32)
+    found: Vector = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    return found
+
+
+def check(index: Index, truth: dict[int, Vector], query: Vector, count: int) -> None:
+    found, scores = index.search(query, count)
+    assert len(found) == len(set(found)) == min(count, len(truth))
+    assert set(found) <= truth.keys()
+    assert scores == sorted(scores, reverse=True)
+    for image, score in zip(found, scores, strict=True):
+        assert score == pytest.approx(float(truth[image] @ query), abs=NEAR)
+    best = sorted((float(vector @ query) for vector in truth.values()), reverse=True)
+    assert scores == pytest.approx(best[:count], abs=NEAR)
+
+
+steps = st.lists(
+    st.tuples(
+        st.sampled_from(["add", "remove", "search"]),
+        st.lists(st.integers(1, 9), unique=True, max_size=6),
+        st.integers(0, 1000),
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(steps=steps, carried=st.sampled_from([0, 2, 1024]))
+def test_any_order_of_changes_agrees_with_plain_arithmetic(
+    steps: list[tuple[str, list[int], int]], carried: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_DEAD", carried)
+        index = Index(DIM)
+        truth: dict[int, Vector] = {}
+        for what, images, seed in steps:
+            if what == "add":
+                rows = vectors(seed, len(images))
+                index.add(images, rows)
+                truth |= dict(zip(images, rows, strict=True))
+            elif what == "remove":
+                index.remove(images)
+                truth = {key: row for key, row in truth.items() if key not in images}
+            else:
+                check(index, truth, vectors(seed, 1)[0], seed % 12 + 1)
+            assert len(index) == len(truth)
+            assert all((image in index) == (image in truth) for image in range(32))
+        check(index, truth, vectors(7, 1)[0], 40)
+
+
+def test_an_empty_index_answers_nothing() -> None:
+    index = Index(DIM)
+    assert index.search(vectors(1, 1)[0], 5) == ([], [])
+    assert index.background(vectors(1, 1)[0]) == (0.0, 1.0)
+    index.remove([1, 2, 3])
+    index.add([], np.empty((0, DIM), np.float32))
+    assert len(index) == 0
+    assert 7 not in index
+
+
+def test_an_id_far_beyond_all_others_is_taken() -> None:
+    index = Index(DIM)
+    index.add([1_000_000], vectors(1, 1))
+    assert 1_000_000 in index
+    assert 999_999 not in index
+    assert 2_000_000 not in index
+
+
+def test_a_removed_id_is_never_answered_even_before_it_is_really_removed() -> None:
+    index = Index(DIM)
+    rows = vectors(3, 100)
+    index.add(range(1, 101), rows)
+    index.remove(range(1, 100))
+    for row in rows:
+        assert index.search(row, 10)[0] == [100]
+
+
+def test_many_removals_are_carried_out_together_and_the_rest_stays_right() -> None:
+    index = Index(DIM)
+    rows = vectors(4, 3000)
+    index.add(range(1, 3001), rows)
+    index.remove(range(1, 1025))
+    assert index._faiss.ntotal == 3000  # marked only
+    index.remove([1025])
+    assert index._faiss.ntotal == len(index) == 1975
+    check(index, {n + 1: rows[n] for n in range(1025, 3000)}, rows[2000], 20)
+
+
+def test_an_id_that_comes_back_has_its_new_vector_only() -> None:
+    index = Index(DIM)
+    old, new = unit([1] + [0] * 7), unit([0, 1] + [0] * 6)
+    index.add([5], old[None])
+    index.remove([5])
+    index.add([5], new[None])
+    assert index.search(new, 10)[0] == [5]
+    index.add([5], new[None])
+    found, scores = index.search(new, 10)
+    assert found == [5]
+    assert scores[0] == pytest.approx(1.0, abs=NEAR)
+    assert len(index) == 1
+
+
+def test_the_background_is_mean_and_deviation_of_the_library() -> None:
+    index = Index(DIM)
+    rows = vectors(5, 1000)
+    index.add(range(1, 1001), rows)
+    query = vectors(6, 1)[0]
+    mean, deviation = index.background(query)
+    assert mean == pytest.approx(float((rows @ query).mean()), abs=NEAR)
+    assert deviation == pytest.approx(float((rows @ query).std()), abs=NEAR)
+
+
+def test_the_background_of_a_large_library_comes_from_a_fair_sample() -> None:
+    # The first half points one way, the second the other: a sample of either would be far off.
+    index = Index(DIM)
+    query = unit([1] + [0] * 7)
+    for start, sign in ((1, 1), (10_001, -1)):
+        index.add(range(start, start + 10_000), np.repeat(sign * query[None], 10_000, axis=0))
+    mean, deviation = index.background(query)
+    assert abs(mean) < 0.1
+    assert deviation == pytest.approx(1.0, abs=0.01)
+
+
+def test_the_background_forgets_what_was_removed() -> None:
+    index = Index(DIM)
+    query = unit([1] + [0] * 7)
+    index.add(range(1, 101), np.repeat(query[None], 100, axis=0))
+    index.add([101, 102, 103], np.repeat(-query[None], 3, axis=0))
+    assert index.background(query)[0] > 0.9
+    index.remove(range(1, 101))
+    assert index.background(query)[0] == pytest.approx(-1.0, abs=NEAR)
+
+
+def test_a_query_that_is_no_number_finds_nothing() -> None:
+    index = Index(DIM)
+    index.add([1], vectors(1, 1))
+    assert index.search(np.full(DIM, np.nan, np.float32), 3) == ([], [])
+
+
+def test_threads_that_search_while_others_add_and_remove_crash_nothing() -> None:
+    index = Index(64)
+    rows = vectors(8, 2000, 64)
+    index.add(range(1, 501), rows[:500])
+    done = threading.Event()
+    faults: list[BaseException] = []
+
+    def search() -> None:
+        try:
+            while not done.is_set():
+                found, _ = index.search(rows[0], 20)
+                assert len(found) == len(set(found))
+                index.background(rows[1])
+        except BaseException as error:  # noqa: BLE001 - told by the test's own thread
+            faults.append(error)
+
+    threads = [threading.Thread(target=search) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for start in range(500, 2000, 50):
+        index.add(range(start + 1, start + 51), rows[start : start + 50])
+        index.remove(range(start - 400, start - 375))
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert faults == []
+    assert len(index) == 2000 - 30 * 25

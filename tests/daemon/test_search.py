@@ -1,0 +1,224 @@
+"""From cosines and names to a ranked list of files that exist."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from daemon.shelf import DIM, Shelf, vector_of
+from imgqd import search
+from imgqd.catalog import Reader
+from imgqd.index import Index
+from imgqd.library import Library
+from imgqd.records import Vector
+from imgqd.search import Answer, Judge, name_relevance
+
+T = TypeVar("T")
+
+
+class Books(Library):
+    """A library over a shelf, without threads or a writer of its own."""
+
+    def __init__(self, shelf: Shelf, *, indexed: bool = True) -> None:
+        self.shelf = shelf
+        self.index = None
+        if indexed:
+            self.index = Index(DIM)
+            for images, vectors in shelf.reader.vectors(shelf.model, DIM):
+                self.index.add(images, vectors)
+
+    async def read(self, question: Callable[[Reader], T]) -> T:
+        return question(self.shelf.reader)
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Iterator[Shelf]:
+    shelf = Shelf(tmp_path, "one", "two")
+    yield shelf
+    shelf.close()
+
+
+def ask(
+    shelf: Shelf,
+    vector: Vector | None,
+    text: str = "",
+    limit: int = 20,
+    offset: int = 0,
+    *,
+    indexed: bool = True,
+) -> Answer:
+    return asyncio.run(search.run(Books(shelf, indexed=indexed), vector, text, limit, offset))
+
+
+def names(answer: Answer) -> list[str]:
+    return [hit.files[0].path.decode().rsplit("/", 1)[1] for hit in answer.hits]
+
+
+def fill(shelf: Shelf, count: int) -> None:
+    for number in range(count):
+        shelf.look(shelf.write(f"one/p{number:03}.png", b"content %d" % number))
+    shelf.work()
+
+
+def test_the_picture_itself_is_first_and_sure(shelf: Shelf) -> None:
+    fill(shelf, 40)
+    answer = ask(shelf, vector_of(b"content 17"))
+    assert names(answer)[0] == "p017.png"
+    best = answer.hits[0]
+    assert best.score == pytest.approx(1.0, abs=2e-3)
+    assert best.relevance > 0.5
+    assert best.matched == "content"
+    assert answer.total == 40
+    assert 1 <= answer.weak_from < 20
+
+
+def test_pages_of_an_answer_join_without_gap_or_overlap(shelf: Shelf) -> None:
+    fill(shelf, 30)
+    query = vector_of(b"any")
+    whole = names(ask(shelf, query, limit=30))
+    pages = [names(ask(shelf, query, limit=7, offset=offset)) for offset in range(0, 30, 7)]
+    assert [name for page in pages for name in page] == whole
+    assert ask(shelf, query, limit=7, offset=7).weak_from == ask(shelf, query, limit=30).weak_from
+
+
+def test_two_files_of_one_picture_are_one_place(shelf: Shelf) -> None:
+    shelf.put("one/a.png", b"same")
+    shelf.put("two/b.png", b"same")
+    [hit] = ask(shelf, vector_of(b"same")).hits
+    assert [one.path.rsplit(b"/", 1)[1] for one in hit.files] == [b"a.png", b"b.png"]
+
+
+def test_a_file_that_is_gone_is_not_answered_and_its_copy_is(shelf: Shelf) -> None:
+    shelf.put("one/a.png", b"same")
+    shelf.put("two/b.png", b"same")
+    shelf.put("one/c.png", b"other")
+    (shelf.base / "one/a.png").unlink()
+    (shelf.base / "one/c.png").unlink()
+    answer = ask(shelf, vector_of(b"same"))
+    assert names(answer) == ["b.png"]
+    assert len(answer.hits[0].files) == 1
+
+
+def test_files_that_are_gone_cost_no_places(shelf: Shelf) -> None:
+    fill(shelf, 20)
+    query = vector_of(b"any")
+    for name in names(ask(shelf, query, limit=10)):
+        (shelf.base / "one" / name).unlink()
+    assert len(ask(shelf, query, limit=10).hits) == 10
+
+
+def test_an_offline_root_answers_nothing(shelf: Shelf) -> None:
+    shelf.put("one/a.png", b"a")
+    shelf.offline(shelf.root("one"))
+    assert ask(shelf, vector_of(b"a"), "a").hits == ()
+
+
+def test_without_a_model_names_still_answer(shelf: Shelf) -> None:
+    shelf.look(shelf.write("one/Hörnle.png", b"unread"))
+    for indexed in (False, True):
+        [hit] = ask(shelf, None, "hornle", indexed=indexed).hits
+        assert (hit.score, hit.matched) == (None, "name")
+        assert hit.relevance == pytest.approx(0.99)
+
+
+def test_a_name_that_is_the_query_comes_before_what_only_looks_like_it(shelf: Shelf) -> None:
+    fill(shelf, 40)
+    answer = ask(shelf, vector_of(b"content 5"), "p031")
+    assert names(answer)[:2] == ["p031.png", "p005.png"]
+    assert answer.hits[0].matched == "name"
+
+
+def test_name_and_content_together_count_more_than_either(shelf: Shelf) -> None:
+    fill(shelf, 40)
+    alone = ask(shelf, vector_of(b"content 5")).hits[0]
+    both = ask(shelf, vector_of(b"content 5"), "p005").hits[0]
+    assert (both.matched, names(ask(shelf, vector_of(b"content 5"), "p005"))[0]) == (
+        "both",
+        "p005.png",
+    )
+    assert both.relevance > alone.relevance
+
+
+def test_a_folder_alone_is_a_hint_and_no_match(shelf: Shelf) -> None:
+    shelf.put("one/beach/img1.png", b"a")
+    answer = ask(shelf, None, "beach")
+    assert answer.hits[0].relevance < 0.5
+    assert answer.weak_from == 0
+
+
+def test_pictures_of_the_same_relevance_keep_one_order(shelf: Shelf) -> None:
+    for name in ("c", "a", "b"):
+        shelf.look(shelf.write(f"one/{name}/cat.png", name.encode()))
+    answers = [ask(shelf, None, "cat") for _ in range(3)]
+    assert [hit.files[0].path for hit in answers[0].hits] == sorted(
+        hit.files[0].path for hit in answers[0].hits
+    )
+    assert answers[0] == answers[1] == answers[2]
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "least", "most"),
+    [
+        ("IMG_2017", b"/p/IMG_2017.jpg", 0.99, 0.99),
+        ("img 2017.jpg", b"/p/IMG_2017.jpg", 0.99, 0.99),
+        ("uber", "/p/Über.jpg".encode(), 0.99, 0.99),
+        ("über", "/p/U\u0308ber.jpg".encode(), 0.99, 0.99),
+        ("straße", b"/p/Strasse.jpg", 0.99, 0.99),
+        ("cat", b"/p/my cat sleeping.jpg", 0.5, 0.7),
+        ("sleeping cat", b"/p/my cat sleeping.jpg", 0.7, 0.9),
+        ("sleep", b"/p/sleeping.jpg", 0.5, 0.9),
+        ("beach", b"/p/beach/img1.jpg", 0.0, 0.49),
+        ("beach img1", b"/p/beach/img1.jpg", 0.0, 0.49),
+        ("", b"/p/a.jpg", 0.0, 0.49),
+        ("...", b"/p/\xff.jpg", 0.0, 0.49),
+    ],
+)
+def test_a_name_is_believed_as_far_as_it_says_what_was_asked(
+    text: str, path: bytes, least: float, most: float
+) -> None:
+    assert least <= name_relevance(text, path) <= most
+
+
+scores = st.floats(-1, 1, allow_nan=False)
+
+
+@given(scores, scores, scores, st.floats(0, 1), st.integers(0, 10**6))
+def test_relevance_lies_between_0_and_1_and_grows_with_the_score(
+    one: float, other: float, mean: float, deviation: float, count: int
+) -> None:
+    judge = Judge(mean, deviation, count)
+    low, high = sorted((one, other))
+    assert 0 <= judge.relevance(low) <= judge.relevance(high) <= 1
+
+
+@pytest.mark.parametrize("count", [3, 5, 10, 100, 10_000])
+def test_one_that_stands_out_is_a_match_however_small_the_library(count: int) -> None:
+    values = np.zeros(count)
+    values[0] = 1.0
+    judge = Judge(float(values.mean()), float(values.std()), count)
+    assert judge.relevance(1.0) > 0.5
+    assert judge.relevance(0.0) < 0.5
+
+
+def test_a_library_in_which_nothing_stands_out_has_no_sure_match() -> None:
+    values = np.random.default_rng(1).normal(0.2, 0.02, 5000)
+    judge = Judge(float(values.mean()), float(values.std()), len(values))
+    matches = sum(judge.relevance(float(value)) >= 0.5 for value in values)
+    assert matches < 0.02 * len(values)
+
+
+@pytest.mark.parametrize("judge", [Judge(0.2, 0.1, 2), Judge(0.2, 0.0, 1000), Judge(0, 0, 0)])
+def test_where_nothing_can_be_judged_all_may_match(judge: Judge) -> None:
+    assert judge.relevance(0.3) == 0.5
+
+
+def test_relevance_is_comparable_across_queries_of_other_scales() -> None:
+    small, large = Judge(0.1, 0.01, 1000), Judge(0.5, 0.1, 1000)
+    assert small.relevance(0.13) == pytest.approx(large.relevance(0.8))
