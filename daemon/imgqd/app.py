@@ -12,6 +12,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Final
 
 from imgq import paths
 from imgqd.api import Api
@@ -32,7 +33,10 @@ from imgqd.watch import Inbox, Watcher
 
 log = logging.getLogger(__name__)
 
-_PROVED = "proved"
+_PROVED: Final = "proved"
+
+_LAST_WORDS: Final = 2.0
+"""Seconds for the writes at the end."""
 
 
 class AlreadyRunning(Exception):
@@ -136,10 +140,12 @@ async def _at_work(core: Core) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         outcomes = await asyncio.gather(*tasks, return_exceptions=True)
-        await core.pipeline.stop()
-        await core.library.write(
-            lambda writer: writer.remember(_PROVED, str(core.freshness.proved()))
-        )
+        # A full disk must not keep the daemon from ending; what is lost here is not needed.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_WORDS):
+                await core.pipeline.stop()
+                proved = str(core.freshness.proved())
+                await core.library.write(lambda writer: writer.remember(_PROVED, proved))
         for outcome in outcomes:
             if isinstance(outcome, Exception):
                 raise outcome

@@ -119,6 +119,8 @@ class Core:
 
     async def _cookie(self) -> None:
         """Wait until every change before this call has reached the inbox."""
+        if not self.watcher.works:
+            return  # every root is walked instead
         loop = asyncio.get_running_loop()
         seen = asyncio.Event()
 

@@ -120,10 +120,15 @@ class TextEncoder:
 
 
 class PictureEmbedder:
-    """Batches of pixels to unit vectors, in a process that comes and goes."""
+    """Batches of pixels to unit vectors, in a process that comes and goes.
 
-    def __init__(self, settings: ModelSettings) -> None:
+    `on_change` is called when it came or went.
+    """
+
+    def __init__(self, settings: ModelSettings, on_change: Callable[[], None]) -> None:
         self._settings = settings
+        self._on_change = on_change
+        self._stopped = False
         self._child: Child | None = None
         self._release: asyncio.TimerHandle | None = None
         self._ending: asyncio.Task[None] | None = None
@@ -154,7 +159,8 @@ class PictureEmbedder:
             self._let_go()
 
     async def stop(self) -> None:
-        """End the process."""
+        """End the process for good."""
+        self._stopped = True
         self._hold()
         running, self._child = self._child, None
         if running is not None:
@@ -171,6 +177,8 @@ class PictureEmbedder:
         return vector
 
     async def _batch(self, pixels: Sequence[bytes]) -> Vector:
+        if self._stopped:
+            raise NoModel("another model takes over")
         running = self._child
         if running is None or not running.alive:
             running = await self._start()
@@ -195,6 +203,7 @@ class PictureEmbedder:
         self.batch, self.device = loaded["batch"], loaded["device"]
         self.precision = loaded["precision"]
         log.info("embedder ready on %s, %s, batch %d", self.device, self.precision, self.batch)
+        self._on_change()
         return self._child
 
     def _hold(self) -> None:
@@ -203,6 +212,8 @@ class PictureEmbedder:
             self._release = None
 
     def _let_go(self) -> None:
+        if self._stopped:
+            return
         loop = asyncio.get_running_loop()
         self._release = loop.call_later(self._settings.release_after, self._give_back)
 
@@ -210,7 +221,11 @@ class PictureEmbedder:
         running, self._child = self._child, None
         if running is not None:
             log.info("embedder released after %g s without work", self._settings.release_after)
-            self._ending = asyncio.create_task(running.stop(), name="embedder release")
+            self._ending = asyncio.create_task(self._end(running), name="embedder release")
+
+    async def _end(self, running: Child) -> None:
+        await running.stop()
+        self._on_change()
 
 
 def _request(settings: ModelSettings, role: str) -> dict[str, Any]:

@@ -40,6 +40,8 @@ class Index:
         flat = faiss.IndexScalarQuantizer(
             dim, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
         )
+        # One query is one thread's work; a second one only waits, at full speed.
+        faiss.omp_set_num_threads(1)
         self._faiss = faiss.IndexIDMap(flat)
         self._present = np.zeros(1024, dtype=bool)
         self._dead: set[int] = set()

@@ -138,7 +138,7 @@ class Models:
         self._state = ModelState("loading", f"{settings.name} is being loaded")
         self._settled.clear()
         self._text = TextEncoder(settings, self._changed.ring)
-        self.pictures = PictureEmbedder(settings)
+        self.pictures = PictureEmbedder(settings, self._changed.ring)
         self._changed.ring()
 
     async def _load(self) -> None:

@@ -162,6 +162,12 @@ class Pipeline:
                 self._again([Hint(work.path, work.noticed, live=True)])
                 # Its row is pending still: at once it would be taken in a circle.
                 asyncio.get_running_loop().call_later(_AGAIN, self._drop, work)
+            except OSError as error:
+                # No decoder can be started (no descriptors, no processes): no file is to blame.
+                self.trouble = f"pictures cannot be decoded: {error.strerror}"
+                log.error("%s", self.trouble)
+                await self._give_back([work.file])
+                asyncio.get_running_loop().call_later(_NO_MODEL_PAUSE, self._drop, work)
             else:
                 if decoded is not None:
                     await self._decoded.put(decoded)

@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 _LOOK: Final = 10.0
 """Seconds between two looks at the roots."""
 
+_DAY: Final = 86400.0
+
 
 class Roots:
     """Keeps every root's state true in catalog, watcher and index."""
@@ -44,6 +46,7 @@ class Roots:
         self._watcher = watcher
         self._changed = changed
         self._proved = proved
+        self._tidy_next = 0.0
         self._lock = asyncio.Lock()
         self.rescan = rescan
         self.intake: Intake | None = None
@@ -77,6 +80,7 @@ class Roots:
         """
         while True:
             also()
+            await self._tidy()
             await asyncio.sleep(_LOOK)
             await self.look()
             self._rescan_the_due()
@@ -127,6 +131,11 @@ class Roots:
         self.watch.pop(root.path, None)
         self.reasons.pop(root.path, None)
         await self._library.change(lambda writer: writer.set_root_state(root, found, time.time()))
+        if found is not None and (number := self._library.model_id) is not None:
+            # The model may have changed while the folder was away.
+            await self._library.write(
+                lambda writer: writer.requeue_without_vector(number, time.time())
+            )
         await self._reload()
 
     async def _cover(self, path: bytes) -> None:
@@ -145,6 +154,14 @@ class Roots:
             log.info("watching %s (%.1f s)", shown(path), time.time() - began)
         # What changed while nobody watched may be as old as the last proof of being current.
         self.intake.walk(path, min(began, self._proved()))
+
+    async def _tidy(self) -> None:
+        if time.monotonic() < self._tidy_next:
+            return
+        self._tidy_next = time.monotonic() + _DAY
+        gone = await self._library.write(lambda writer: writer.tidy(time.time()))
+        if gone:
+            log.info("forgot %d pictures that have been gone for a week", gone)
 
     def _rescan_the_due(self) -> None:
         assert self.intake is not None

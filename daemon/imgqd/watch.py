@@ -14,6 +14,7 @@ Rules of this file:
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import threading
@@ -35,7 +36,7 @@ from watchdog.events import (
     FileSystemEventHandler,
 )
 from watchdog.observers import Observer
-from watchdog.observers.api import ObservedWatch
+from watchdog.observers.api import BaseObserver, ObservedWatch
 
 log = logging.getLogger(__name__)
 
@@ -74,16 +75,16 @@ class Inbox:
         self._limit = limit
         self._lock = threading.Lock()
         self._paths: dict[bytes, float] = {}
-        self._overflown = False
+        self._overflown: float | None = None
 
     def put(self, path: bytes) -> None:
         """Leave a path; the first time it was noticed is kept."""
         with self._lock:
-            was_empty = not self._paths and not self._overflown
+            was_empty = not self._paths and self._overflown is None
             if len(self._paths) >= self._limit:
+                self._overflown = next(iter(self._paths.values()))
                 self._paths.clear()
-                self._overflown = True
-            elif not self._overflown:
+            elif self._overflown is None:
                 self._paths.setdefault(path, time.time())
         if was_empty:
             self._wake()
@@ -91,20 +92,20 @@ class Inbox:
     def overflow(self) -> None:
         """Note that events were lost: everything must be looked at."""
         with self._lock:
-            self._overflown = True
+            self._overflown = self._overflown or time.time()
         self._wake()
 
     def take(self) -> tuple[dict[bytes, float], bool]:
         """Return the paths with the time each was noticed, and whether some were lost."""
         with self._lock:
-            taken = (self._paths, self._overflown)
-            self._paths, self._overflown = {}, False
+            taken = (self._paths, self._overflown is not None)
+            self._paths, self._overflown = {}, None
         return taken
 
     def oldest(self) -> float | None:
         """Return the earliest time of what lies here, or None."""
         with self._lock:
-            return next(iter(self._paths.values()), None)
+            return self._overflown or next(iter(self._paths.values()), None)
 
 
 class Watcher:
@@ -121,26 +122,41 @@ class Watcher:
         self._watches: dict[bytes, ObservedWatch] = {}
         self._handler = _Handler(self._note)
         self._alarm = _Alarm(inbox.overflow)
-        self._observer = Observer()
+        self._observer: BaseObserver | None = None
+        self._trouble = OSError(errno.ESHUTDOWN, "nothing is watched yet")
         self._serial = 0
 
+    @property
+    def works(self) -> bool:
+        """Whether anything can be watched; else roots are walked only, and no cookie returns."""
+        return self._observer is not None
+
     def start(self) -> None:
-        """Begin to watch; raises OSError when the system gives no inotify instance."""
+        """Begin to watch; where the system gives no inotify instance, every `add` will say so."""
         logging.getLogger("watchdog.observers.inotify_c").addHandler(self._alarm)
-        self._observer.start()
         os.makedirs(self._cookies, mode=0o700, exist_ok=True)
-        self._observer.schedule(self._handler, os.fsdecode(self._cookies), event_filter=_EVENTS)
+        try:
+            observer = Observer()
+            observer.start()
+            observer.schedule(self._handler, os.fsdecode(self._cookies), event_filter=_EVENTS)
+        except OSError as error:
+            self._trouble = error
+        else:
+            self._observer = observer
 
     def stop(self) -> None:
         """End all of watchdog's threads."""
         logging.getLogger("watchdog.observers.inotify_c").removeHandler(self._alarm)
-        self._observer.stop()
-        self._observer.join()
+        if self._observer is not None:
+            self._observer.stop()
+            self._observer.join()
 
     def add(self, root: bytes) -> None:
         """Watch a root; raises OSError when it cannot be (gone, unreadable, out of watches)."""
         # watchdog starts without a word, and without a watch, on what it cannot read.
         os.listdir(root)
+        if self._observer is None:
+            raise self._trouble
         self.remove(root)
         self._watches[root] = self._observer.schedule(
             self._handler, os.fsdecode(root), recursive=True, event_filter=_EVENTS
@@ -149,7 +165,7 @@ class Watcher:
     def remove(self, root: bytes) -> None:
         """Watch a root no longer."""
         watch = self._watches.pop(root, None)
-        if watch is not None:
+        if watch is not None and self._observer is not None:
             self._observer.unschedule(watch)
 
     def cookie(self, seen: Callable[[], None]) -> None:

@@ -130,7 +130,7 @@ def test_two_searches_at_once_start_one_encoder(nursery: Nursery) -> None:
 
 def test_a_batch_becomes_vectors_in_its_order(nursery: Nursery) -> None:
     async def scene() -> None:
-        pictures = PictureEmbedder(SETTINGS)
+        pictures = PictureEmbedder(SETTINGS, lambda: None)
         assert (pictures.pid, pictures.batch) == (None, embed._BATCH)
         batch = [picture(number) for number in range(5)]
         for content, found in zip(batch, await pictures.embed(batch), strict=True):
@@ -146,7 +146,7 @@ def test_a_batch_becomes_vectors_in_its_order(nursery: Nursery) -> None:
 
 def test_one_process_serves_many_batches(nursery: Nursery) -> None:
     async def scene() -> None:
-        pictures = PictureEmbedder(SETTINGS)
+        pictures = PictureEmbedder(SETTINGS, lambda: None)
         for number in range(3):
             await pictures.embed([picture(number)])
         await pictures.stop()
@@ -159,7 +159,7 @@ def test_after_a_death_the_whole_batch_is_repeated_once(nursery: Nursery) -> Non
     nursery.deaths = 1
 
     async def scene() -> None:
-        pictures = PictureEmbedder(SETTINGS)
+        pictures = PictureEmbedder(SETTINGS, lambda: None)
         found = await pictures.embed([picture(1), picture(2)])
         assert all(one is not None for one in found)
         await pictures.stop()
@@ -172,7 +172,7 @@ def test_the_picture_that_kills_the_embedder_fails_alone(nursery: Nursery) -> No
     nursery.deadly = {picture(2)}
 
     async def scene() -> None:
-        pictures = PictureEmbedder(SETTINGS)
+        pictures = PictureEmbedder(SETTINGS, lambda: None)
         found = await pictures.embed([picture(number) for number in range(4)])
         assert [one is None for one in found] == [False, False, True, False]
         await pictures.stop()
@@ -185,7 +185,7 @@ def test_an_embedder_that_dies_while_loading_fails_no_picture(nursery: Nursery) 
     nursery.load = died
 
     async def scene() -> None:
-        pictures = PictureEmbedder(SETTINGS)
+        pictures = PictureEmbedder(SETTINGS, lambda: None)
         with pytest.raises(NoModel, match=r"cannot start.*SIGKILL"):
             await pictures.embed([picture(1)])
         nursery.load = lambda: dict(LOADED)
@@ -201,7 +201,7 @@ def test_an_embedder_whose_model_was_refused_is_not_asked_again_but_started_anew
     nursery.load = refused("failed", "no CUDA device")
 
     async def scene() -> None:
-        pictures = PictureEmbedder(SETTINGS)
+        pictures = PictureEmbedder(SETTINGS, lambda: None)
         with pytest.raises(NoModel, match="no CUDA device"):
             await pictures.embed([picture(1)])
         assert pictures.pid is None
@@ -215,7 +215,7 @@ def test_an_embedder_whose_model_was_refused_is_not_asked_again_but_started_anew
 
 def test_the_embedder_ends_after_a_while_without_work_and_comes_back(nursery: Nursery) -> None:
     async def scene() -> None:
-        pictures = PictureEmbedder(replace(SETTINGS, release_after=0.01))
+        pictures = PictureEmbedder(replace(SETTINGS, release_after=0.01), lambda: None)
         await pictures.embed([picture(1)])
         assert pictures.pid is not None
         await until_ended(pictures)
@@ -229,7 +229,7 @@ def test_the_embedder_ends_after_a_while_without_work_and_comes_back(nursery: Nu
 
 def test_work_puts_the_release_off(nursery: Nursery) -> None:
     async def scene() -> None:
-        pictures = PictureEmbedder(SETTINGS)
+        pictures = PictureEmbedder(SETTINGS, lambda: None)
         await pictures.embed([picture(1)])
         first = pictures._release
         assert first is not None
@@ -246,4 +246,4 @@ def test_work_puts_the_release_off(nursery: Nursery) -> None:
 
 
 def test_a_batch_size_in_the_settings_counts_before_the_model_is_loaded() -> None:
-    assert PictureEmbedder(replace(SETTINGS, batch=3)).batch == 3
+    assert PictureEmbedder(replace(SETTINGS, batch=3), lambda: None).batch == 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import threading
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from imgqd import watch
 from imgqd.watch import HOLD, Inbox, Watcher
 
 PATIENCE = 20.0
@@ -204,3 +206,28 @@ def test_after_the_stop_nobody_listens_to_watchdogs_log(box: Inbox, tmp_path: Pa
     assert logger.handlers != before
     watcher.stop()
     assert logger.handlers == before
+
+
+def test_without_an_inotify_instance_every_root_is_refused_with_the_reason(
+    box: Inbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_left() -> None:
+        raise OSError(errno.EMFILE, "inotify instance limit reached")
+
+    monkeypatch.setattr(watch, "Observer", none_left)
+    watcher = Watcher(box, os.fsencode(tmp_path / "cookies"))
+    watcher.start()
+    assert not watcher.works
+    with pytest.raises(OSError, match="inotify instance limit"):
+        watcher.add(os.fsencode(tmp_path))
+    watcher.stop()
+
+
+def test_what_was_lost_counts_as_outstanding_since_the_first_of_it() -> None:
+    box = Inbox(lambda: None, 1)
+    box.put(b"/a")
+    first = box.oldest()
+    box.put(b"/b")
+    assert box.oldest() == first
+    assert box.take() == ({}, True)
+    assert box.oldest() is None

@@ -157,4 +157,5 @@ class Writer:
 
     def remember(self, name: str, value: str) -> None:
         """Keep a small fact across restarts."""
-        self._db.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, value))
+        with transaction(self._db):
+            self._db.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, value))
