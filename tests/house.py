@@ -109,8 +109,8 @@ class House:
                 assert time.monotonic() < deadline, f"not so after {PATIENCE} s: {status.raw}"
         raise AssertionError("the daemon hung up")
 
-    def found(self, query: str = "picture") -> set[bytes]:
-        """Return every path that a search with `all` gives."""
+    def found(self, query: str = "png") -> set[bytes]:
+        """Return every path that a search with `all` gives: by content all, by name the query's."""
         with self.client() as client:
             answer = client.search(query, limit=1000, weak=True)
         return {path for match in answer.results for path in (match.path, *match.also)}

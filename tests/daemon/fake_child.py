@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -60,8 +60,11 @@ class Nursery:
         self.deaths = 0
         """How many calls to come end with a death, whatever they ask."""
 
-    async def start(self, name: str, module: str, arguments: Sequence[str]) -> FakeChild:
+    async def start(
+        self, name: str, module: str, arguments: Sequence[str], *, environment: Mapping[str, str]
+    ) -> FakeChild:
         assert module == "imgqd.embedder"
+        assert environment["HF_HUB_OFFLINE"] == "1"
         [role] = arguments
         self.born.append(FakeChild(name, role, self))
         return self.born[-1]

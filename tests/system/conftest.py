@@ -33,9 +33,18 @@ def house(shared_house: House) -> House:
 
 
 @pytest.fixture
+def plain_house(tmp_path: Path) -> Iterator[House]:
+    """Give places for a daemon that has no weights: it starts at once and knows names only."""
+    yield from _own(House(tmp_path / "house", model="ViT-B-32/openai"))
+
+
+@pytest.fixture
 def own_house(tmp_path: Path) -> Iterator[House]:
     """Give places for a daemon of the test's own; the test starts it."""
-    house = House(tmp_path / "house")
+    yield from _own(House(tmp_path / "house"))
+
+
+def _own(house: House) -> Iterator[House]:
     yield house
     if house.process is not None and house.process.poll() is None:
         house.kill()
