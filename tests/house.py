@@ -75,11 +75,21 @@ class House:
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Send a signal, wait for the end, and return the exit status."""
+        self.signal(number)
         assert self.process is not None
-        self.process.send_signal(number)
         status = self.process.wait(PATIENCE)
         self.process = None
         return status
+
+    @property
+    def pid(self) -> int:
+        """The daemon's process id."""
+        assert self.process is not None
+        return self.process.pid
+
+    def signal(self, number: int) -> None:
+        """Send the daemon a signal."""
+        os.kill(self.pid, number)
 
     def kill(self) -> None:
         """End the daemon as a power cut would."""

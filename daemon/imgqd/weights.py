@@ -20,7 +20,7 @@ from imgqd import digests, modelfiles, presets
 
 log = logging.getLogger(__name__)
 
-_DEMO: Final = Path(__file__).parent / "models" / "demo"
+_DEMO: Final = Path(__file__).parent / "data" / "demo"
 
 
 class MissingWeights(Exception):

@@ -22,13 +22,13 @@ def changed(house: House, before: dict[str, int]) -> dict[str, int]:
     return {name: after[name] - before[name] for name in after if after[name] != before[name]}
 
 
-def test_a_new_picture_is_found_once_sync_returns(house: House):
+def test_a_new_picture_is_found_once_sync_returns(house: House) -> None:
     picture(house.pictures / "a.png", 1)
     house.assert_true()
     assert house.found() == {os.fsencode(house.pictures / "a.png")}
 
 
-def test_a_deleted_picture_is_gone_once_sync_returns(house: House):
+def test_a_deleted_picture_is_gone_once_sync_returns(house: House) -> None:
     picture(house.pictures / "a.png", 2)
     picture(house.pictures / "b.png", 3)
     house.assert_true()
@@ -36,7 +36,7 @@ def test_a_deleted_picture_is_gone_once_sync_returns(house: House):
     house.assert_true()
 
 
-def test_a_modified_picture_is_embedded_again_and_its_old_vector_leaves(house: House):
+def test_a_modified_picture_is_embedded_again_and_its_old_vector_leaves(house: House) -> None:
     path = house.pictures / "a.png"
     picture(path, 4)
     house.assert_true()
@@ -51,7 +51,7 @@ def test_a_modified_picture_is_embedded_again_and_its_old_vector_leaves(house: H
     assert changed(house, counted)["embedded"] == 1
 
 
-def test_a_renamed_picture_is_found_without_decoding_or_embedding_again(house: House):
+def test_a_renamed_picture_is_found_without_decoding_or_embedding_again(house: House) -> None:
     picture(house.pictures / "before.png", 6)
     house.assert_true()
     counted = counters(house)
@@ -60,7 +60,7 @@ def test_a_renamed_picture_is_found_without_decoding_or_embedding_again(house: H
     assert not changed(house, counted).keys() & {"decoded", "embedded"}
 
 
-def test_a_copy_is_one_result_with_two_paths_and_embeds_nothing(house: House):
+def test_a_copy_is_one_result_with_two_paths_and_embeds_nothing(house: House) -> None:
     picture(house.pictures / "a.png", 7)
     house.assert_true()
     counted = counters(house)
@@ -72,7 +72,7 @@ def test_a_copy_is_one_result_with_two_paths_and_embeds_nothing(house: House):
     assert {match.path, *match.also} == house.on_disk()
 
 
-def test_two_copies_that_come_together_are_embedded_once(house: House):
+def test_two_copies_that_come_together_are_embedded_once(house: House) -> None:
     counted = counters(house)
     for name in ("a.png", "b.png", "c.png", "d.png"):
         picture(house.pictures / name, 8)
@@ -80,7 +80,7 @@ def test_two_copies_that_come_together_are_embedded_once(house: House):
     assert changed(house, counted)["embedded"] == 1
 
 
-def test_a_renamed_folder_is_found_without_embedding_again(house: House):
+def test_a_renamed_folder_is_found_without_embedding_again(house: House) -> None:
     for number in range(30):
         picture(house.pictures / "summer" / "deep" / f"{number}.png", 100 + number)
     house.assert_true()
@@ -90,7 +90,9 @@ def test_a_renamed_folder_is_found_without_embedding_again(house: House):
     assert not changed(house, counted).keys() & {"decoded", "embedded"}
 
 
-def test_a_folder_moved_out_is_gone_and_moved_in_again_embeds_nothing(house: House, tmp_path: Path):
+def test_a_folder_moved_out_is_gone_and_moved_in_again_embeds_nothing(
+    house: House, tmp_path: Path
+) -> None:
     for number in range(10):
         picture(house.pictures / "trip" / f"{number}.png", 200 + number)
     house.assert_true()
@@ -108,7 +110,7 @@ def test_a_folder_moved_out_is_gone_and_moved_in_again_embeds_nothing(house: Hou
 
 def test_a_picture_moved_between_roots_is_one_entry_and_embeds_nothing(
     house: House, tmp_path: Path
-):
+) -> None:
     other = tmp_path / "other"
     other.mkdir()
     with house.client() as client:
@@ -126,7 +128,9 @@ def test_a_picture_moved_between_roots_is_one_entry_and_embeds_nothing(
     "name",
     [b"\xff\xfe.png", b"new\nline.png", "ü.png".encode(), b"u\xcc\x88.png", b"CAPITAL.PNG"],
 )
-def test_a_name_of_any_bytes_is_stored_and_returned_byte_for_byte(house: House, name: bytes):
+def test_a_name_of_any_bytes_is_stored_and_returned_byte_for_byte(
+    house: House, name: bytes
+) -> None:
     path = os.path.join(os.fsencode(house.pictures), name)
     picture(path, 10)
     house.assert_true()
@@ -135,7 +139,7 @@ def test_a_name_of_any_bytes_is_stored_and_returned_byte_for_byte(house: House, 
     assert os.fsencode(printed.stdout) == path + b"\0"
 
 
-def test_a_picture_replaced_by_something_else_is_gone_and_why_says_so(house: House):
+def test_a_picture_replaced_by_something_else_is_gone_and_why_says_so(house: House) -> None:
     path = house.pictures / "a.png"
     picture(path, 11)
     house.assert_true()
@@ -150,7 +154,7 @@ def test_a_picture_replaced_by_something_else_is_gone_and_why_says_so(house: Hou
     house.assert_true()
 
 
-def test_a_truncated_picture_is_never_indexed_half_and_heals(house: House):
+def test_a_truncated_picture_is_never_indexed_half_and_heals(house: House) -> None:
     path = house.pictures / "a.jpg"
     picture(path, 13, (400, 300))
     whole = path.read_bytes()
@@ -162,7 +166,7 @@ def test_a_truncated_picture_is_never_indexed_half_and_heals(house: House):
     house.assert_true()
 
 
-def test_an_atomic_replace_with_the_same_size_and_time_shows_the_new_content(house: House):
+def test_an_atomic_replace_with_the_same_size_and_time_shows_the_new_content(house: House) -> None:
     path = house.pictures / "a.png"
     picture(path, 14)
     times = (path.stat().st_atime_ns, path.stat().st_mtime_ns)
@@ -182,7 +186,7 @@ def test_an_atomic_replace_with_the_same_size_and_time_shows_the_new_content(hou
     assert after.image_id != before.image_id
 
 
-def test_links_hidden_files_and_foreign_kinds_are_no_pictures(house: House, tmp_path: Path):
+def test_links_hidden_files_and_foreign_kinds_are_no_pictures(house: House, tmp_path: Path) -> None:
     outside = picture(tmp_path / "outside.png", 15)
     picture(house.pictures / "real.png", 16)
     (house.pictures / "link.png").symlink_to(outside)
@@ -196,7 +200,7 @@ def test_links_hidden_files_and_foreign_kinds_are_no_pictures(house: House, tmp_
     assert house.found() == {os.fsencode(house.pictures / "real.png")}
 
 
-def test_a_nomedia_file_hides_its_folder_and_its_removal_shows_it_again(house: House):
+def test_a_nomedia_file_hides_its_folder_and_its_removal_shows_it_again(house: House) -> None:
     picture(house.pictures / "private" / "deep" / "a.png", 18)
     picture(house.pictures / "b.png", 19)
     house.assert_true()
@@ -209,13 +213,13 @@ def test_a_nomedia_file_hides_its_folder_and_its_removal_shows_it_again(house: H
     house.assert_true()
 
 
-def test_many_folders_made_and_filled_at_once_are_all_in(house: House):
+def test_many_folders_made_and_filled_at_once_are_all_in(house: House) -> None:
     for number in range(60):
         picture(house.pictures / str(number) / "x" / "y" / "a.png", 300 + number)
     house.assert_true()
 
 
-def test_why_says_one_true_thing_for_any_path(house: House, tmp_path: Path):
+def test_why_says_one_true_thing_for_any_path(house: House, tmp_path: Path) -> None:
     picture(house.pictures / "a.png", 20)
     (house.pictures / "notes.txt").write_text("text")
     house.sync()
@@ -239,7 +243,7 @@ def test_why_says_one_true_thing_for_any_path(house: House, tmp_path: Path):
     }
 
 
-def test_like_finds_the_picture_itself_first(house: House):
+def test_like_finds_the_picture_itself_first(house: House) -> None:
     for number in range(12):
         picture(house.pictures / f"{number}.png", 400 + number)
     house.sync()
@@ -251,7 +255,7 @@ def test_like_finds_the_picture_itself_first(house: House):
         assert best.score == pytest.approx(1.0, abs=2e-3)
 
 
-def test_a_file_is_found_by_its_name(house: House):
+def test_a_file_is_found_by_its_name(house: House) -> None:
     for number in range(40):
         picture(house.pictures / f"IMG_{2000 + number}.png", 500 + number)
     house.sync()
@@ -260,7 +264,7 @@ def test_a_file_is_found_by_its_name(house: House):
     assert best.path == os.fsencode(house.pictures / "IMG_2017.png")
 
 
-def test_a_root_renamed_and_made_again_leaves_no_ghosts(house: House, tmp_path: Path):
+def test_a_root_renamed_and_made_again_leaves_no_ghosts(house: House, tmp_path: Path) -> None:
     picture(house.pictures / "old.png", 21)
     house.assert_true()
     house.pictures.rename(tmp_path / "elsewhere")
@@ -270,7 +274,9 @@ def test_a_root_renamed_and_made_again_leaves_no_ghosts(house: House, tmp_path: 
     assert house.found() == {os.fsencode(house.pictures / "new.png")}
 
 
-def test_a_root_that_went_away_is_offline_and_comes_back_unembedded(house: House, tmp_path: Path):
+def test_a_root_that_went_away_is_offline_and_comes_back_unembedded(
+    house: House, tmp_path: Path
+) -> None:
     picture(house.pictures / "a.png", 23)
     house.assert_true()
     counted = counters(house)

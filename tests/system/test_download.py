@@ -17,7 +17,7 @@ from imgq.reports import Status
 
 pytestmark = pytest.mark.system
 
-DEMO = Path(imgqd.__file__).parent / "models" / "demo"
+DEMO = Path(imgqd.__file__).parent / "data" / "demo"
 WEIGHTS = (DEMO / "open_clip_model.safetensors").stat().st_size
 SMALL = (DEMO / "open_clip_config.json").stat().st_size
 NAME = "hf-hub:somebody/small-clip"
@@ -44,7 +44,9 @@ def house(own_house: House, hub: Hub) -> House:
     return own_house
 
 
-def test_a_model_is_pulled_with_progress_and_the_pictures_become_searchable(house: House, hub: Hub):
+def test_a_model_is_pulled_with_progress_and_the_pictures_become_searchable(
+    house: House, hub: Hub
+) -> None:
     assert house.status().raw["model"]["state"] == "missing"
     assert hub.asked == [], "nobody asked for a download, and none was made"
     hub.hold = threading.Event()
@@ -70,7 +72,9 @@ def test_a_model_is_pulled_with_progress_and_the_pictures_become_searchable(hous
     assert answer.degraded == ()
 
 
-def test_a_download_that_is_cut_off_uses_nothing_and_goes_on_where_it_ended(house: House, hub: Hub):
+def test_a_download_that_is_cut_off_uses_nothing_and_goes_on_where_it_ended(
+    house: House, hub: Hub
+) -> None:
     hub.cuts = deque([SMALL, 1_000_000, 0])
     with house.client() as client, pytest.raises(Refused, match="imgqctl model pull"):
         client.pull_model(NAME)
@@ -83,7 +87,7 @@ def test_a_download_that_is_cut_off_uses_nothing_and_goes_on_where_it_ended(hous
     house.wait(lambda status: status.raw["model"]["vectors"] == 3)
 
 
-def test_a_wrong_checksum_is_refused_and_nothing_of_it_is_used(house: House, hub: Hub):
+def test_a_wrong_checksum_is_refused_and_nothing_of_it_is_used(house: House, hub: Hub) -> None:
     weights = (DEMO / "open_clip_model.safetensors").read_bytes()
     hub.instead = bytes([weights[0] ^ 1]) + weights[1:]
     with house.client() as client, pytest.raises(Refused, match="checksum"):
@@ -93,7 +97,7 @@ def test_a_wrong_checksum_is_refused_and_nothing_of_it_is_used(house: House, hub
     assert house.run("imgq", "0.png").stdout == f"{house.pictures / '0.png'}\n"
 
 
-def test_a_hub_that_refuses_is_one_line_with_exit_status_four(house: House, hub: Hub):
+def test_a_hub_that_refuses_is_one_line_with_exit_status_four(house: House, hub: Hub) -> None:
     hub.refuse = (401, "GatedRepo")
     refused = house.run("imgqctl", "model", "pull", NAME)
     assert refused.returncode == 4

@@ -6,17 +6,23 @@ import os
 import signal
 import socket
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from house import House, picture
 from imgq.errors import Refused
+from imgq.reports import Status
 
 pytestmark = pytest.mark.system
 
 
-def test_changes_made_while_it_was_off_are_found_at_start(own_house: House):
+def has_vectors(goal: int) -> Callable[[Status], bool]:
+    return lambda status: bool(status.raw["model"]["vectors"] >= goal)
+
+
+def test_changes_made_while_it_was_off_are_found_at_start(own_house: House) -> None:
     house = own_house
     for name in ("kept", "changed", "removed", "renamed"):
         picture(house.pictures / f"{name}.png", len(name))
@@ -35,13 +41,13 @@ def test_changes_made_while_it_was_off_are_found_at_start(own_house: House):
     assert not house.socket.exists()
 
 
-def test_kill_nine_in_the_middle_of_indexing_loses_nothing(own_house: House):
+def test_kill_nine_in_the_middle_of_indexing_loses_nothing(own_house: House) -> None:
     house = own_house
     for number in range(400):
         picture(house.pictures / f"{number % 7}" / f"{number}.png", number)
     house.start()
     for goal in (20, 200):
-        house.wait(lambda status, goal=goal: status.raw["model"]["vectors"] >= goal)
+        house.wait(has_vectors(goal))
         house.kill()
         house.start()
     house.assert_true()
@@ -50,7 +56,9 @@ def test_kill_nine_in_the_middle_of_indexing_loses_nothing(own_house: House):
     assert status.raw["failed"] == {}
 
 
-def test_sigterm_in_the_middle_of_indexing_ends_cleanly_within_five_seconds(own_house: House):
+def test_sigterm_in_the_middle_of_indexing_ends_cleanly_within_five_seconds(
+    own_house: House,
+) -> None:
     house = own_house
     for number in range(300):
         picture(house.pictures / f"{number}.png", number)
@@ -63,17 +71,17 @@ def test_sigterm_in_the_middle_of_indexing_ends_cleanly_within_five_seconds(own_
     assert "Traceback" not in house.log.read_text()
 
 
-def test_a_second_instance_is_refused_in_one_line(plain_house: House):
+def test_a_second_instance_is_refused_in_one_line(plain_house: House) -> None:
     plain_house.start()
     second = plain_house.run("imgqd")
     assert second.returncode == 4
     assert second.stderr.count("\n") == 1
-    assert f"pid {plain_house.process.pid}" in second.stderr
+    assert f"pid {plain_house.pid}" in second.stderr
     with plain_house.client() as client:
         assert client.hello().name == "imgqd"
 
 
-def test_a_stale_socket_is_taken_over(plain_house: House):
+def test_a_stale_socket_is_taken_over(plain_house: House) -> None:
     plain_house.socket.parent.mkdir(mode=0o700)
     with socket.socket(socket.AF_UNIX) as stale:
         stale.bind(str(plain_house.socket))
@@ -83,7 +91,7 @@ def test_a_stale_socket_is_taken_over(plain_house: House):
     assert plain_house.socket.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_runtime_folder_open_to_others_is_refused(plain_house: House):
+def test_a_runtime_folder_open_to_others_is_refused(plain_house: House) -> None:
     plain_house.socket.parent.mkdir()
     plain_house.socket.parent.chmod(0o777)
     refused = plain_house.run("imgqd")
@@ -104,7 +112,7 @@ def test_a_runtime_folder_open_to_others_is_refused(plain_house: House):
 )
 def test_a_mistake_in_the_settings_is_one_line_that_says_what_is_allowed(
     plain_house: House, text: str, words: list[str]
-):
+) -> None:
     plain_house.settings_file.write_text(text)
     refused = plain_house.run("imgqd")
     assert refused.returncode == 2
@@ -113,14 +121,14 @@ def test_a_mistake_in_the_settings_is_one_line_that_says_what_is_allowed(
         assert word in refused.stderr
 
 
-def test_without_a_daemon_the_client_ends_with_three_and_the_remedy(plain_house: House):
+def test_without_a_daemon_the_client_ends_with_three_and_the_remedy(plain_house: House) -> None:
     for program, argument in (("imgq", "beach"), ("imgqctl", "status")):
         refused = plain_house.run(program, argument)
         assert refused.returncode == 3
         assert "imgqctl start" in refused.stderr
 
 
-def test_a_pause_holds_back_work_is_remembered_and_resume_ends_it(plain_house: House):
+def test_a_pause_holds_back_work_is_remembered_and_resume_ends_it(plain_house: House) -> None:
     house = plain_house
     house.start()
     house.sync()
@@ -137,7 +145,7 @@ def test_a_pause_holds_back_work_is_remembered_and_resume_ends_it(plain_house: H
     house.assert_true()
 
 
-def test_a_pause_ends_by_itself(plain_house: House):
+def test_a_pause_ends_by_itself(plain_house: House) -> None:
     plain_house.start()
     with plain_house.client() as client:
         client.pause(0.5)
@@ -147,7 +155,7 @@ def test_a_pause_ends_by_itself(plain_house: House):
 
 def test_folders_are_added_and_removed_in_the_settings_and_comments_stay(
     plain_house: House, tmp_path: Path
-):
+) -> None:
     other = tmp_path / "other"
     picture(other / "b.png", 2)
     picture(plain_house.pictures / "a.png", 1)
@@ -161,7 +169,7 @@ def test_folders_are_added_and_removed_in_the_settings_and_comments_stay(
     assert str(other) not in plain_house.settings_file.read_text()
 
 
-def test_sighup_reads_the_settings_again_and_a_mistake_keeps_the_old(plain_house: House):
+def test_sighup_reads_the_settings_again_and_a_mistake_keeps_the_old(plain_house: House) -> None:
     house = plain_house
     picture(house.pictures / "raw" / "a.png", 1)
     picture(house.pictures / "b.png", 2)
@@ -169,15 +177,15 @@ def test_sighup_reads_the_settings_again_and_a_mistake_keeps_the_old(plain_house
     house.assert_true()
     good = house.settings_file.read_text()
     house.settings_file.write_text("exclude = 7\n" + good)
-    house.process.send_signal(signal.SIGHUP)
+    house.signal(signal.SIGHUP)
     house.assert_true()
     house.settings_file.write_text('exclude = ["raw"]\n' + good)
-    house.process.send_signal(signal.SIGHUP)
+    house.signal(signal.SIGHUP)
     house.wait(lambda status: status.raw["files"] == 1)
     assert house.found() == {os.fsencode(house.pictures / "b.png")}
 
 
-def test_without_weights_it_answers_by_name_and_says_what_mends_it(plain_house: House):
+def test_without_weights_it_answers_by_name_and_says_what_mends_it(plain_house: House) -> None:
     house = plain_house
     picture(house.pictures / "IMG_1234.png", 1)
     house.start()
@@ -195,7 +203,7 @@ def test_without_weights_it_answers_by_name_and_says_what_mends_it(plain_house: 
     assert "imgqctl model pull" in shown.stderr
 
 
-def test_a_model_chosen_later_fills_in_what_was_catalogued_without_one(plain_house: House):
+def test_a_model_chosen_later_fills_in_what_was_catalogued_without_one(plain_house: House) -> None:
     house = plain_house
     for number in range(5):
         picture(house.pictures / f"{number}.png", number)
@@ -208,7 +216,7 @@ def test_a_model_chosen_later_fills_in_what_was_catalogued_without_one(plain_hou
     assert house.status().raw["model"]["waiting"] == 0
 
 
-def test_the_embedder_ends_when_idle_and_comes_back_for_new_pictures(own_house: House):
+def test_the_embedder_ends_when_idle_and_comes_back_for_new_pictures(own_house: House) -> None:
     house = own_house
     house.settings_file.write_text(house.settings_file.read_text() + 'release_after = "200ms"\n')
     picture(house.pictures / "a.png", 1)
@@ -219,14 +227,14 @@ def test_the_embedder_ends_when_idle_and_comes_back_for_new_pictures(own_house: 
     house.assert_true()
 
 
-def test_a_killed_embedder_is_started_again_and_its_batch_repeated(own_house: House):
+def test_a_killed_embedder_is_started_again_and_its_batch_repeated(own_house: House) -> None:
     house = own_house
     for number in range(300):
         picture(house.pictures / f"{number}.png", number)
     house.start()
     house.wait(lambda status: 0 < status.raw["model"]["vectors"] < 250)
     subprocess.run(
-        ["pkill", "-KILL", "-P", str(house.process.pid), "-f", "imgqd.embedder [0-9]+ image"],
+        ["pkill", "-KILL", "-P", str(house.pid), "-f", "imgqd.embedder [0-9]+ image"],
         check=True,
     )
     house.assert_true()
@@ -235,7 +243,7 @@ def test_a_killed_embedder_is_started_again_and_its_batch_repeated(own_house: Ho
     assert status.raw["pictures"] == 300
 
 
-def test_a_damaged_catalog_is_set_aside_and_built_again(plain_house: House):
+def test_a_damaged_catalog_is_set_aside_and_built_again(plain_house: House) -> None:
     house = plain_house
     for number in range(20):
         picture(house.pictures / f"{number}.png", number)
