@@ -113,8 +113,11 @@ class Child:
         await asyncio.gather(self._listener, return_exceptions=True)
 
     def _kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+        # Not `Process.kill`: it first asks whether the process has ended, and may so take
+        # away the exit status that the event loop waits for.
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._process.pid, signal.SIGKILL)
 
     async def _listen(self) -> None:
         reader = protocol.Reader(protocol.FROM_DAEMON)

@@ -12,6 +12,8 @@ from demo.sample import COLOURS_OF, draw, sample_folder, small_pictures
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.model
+
 
 @pytest.fixture(scope="module")
 def gallery(tmp_path_factory: pytest.TempPathFactory) -> Gallery:

@@ -14,6 +14,8 @@ from PIL import Image
 from imgqd.decoder import Decoder
 from imgqd.serving import Fault
 
+pytestmark = pytest.mark.model
+
 MODES = ("shortest", "longest", "squash")
 INTERPOLATIONS = ("bicubic", "bilinear", "random")
 SIDES = ((640, 480), (480, 641), (333, 333), (224, 224), (225, 224), (5, 7), (1000, 31), (1, 90))

@@ -71,7 +71,8 @@ class Reader:
     def named(self, text: str, limit: int) -> list[Found]:
         """Return the files whose name and folder hold all words of the text, best first.
 
-        The last word may be the beginning of one. A file without a vector is found, too.
+        The last word may be the beginning of one. A file without a vector is found, too,
+        one that cannot be decoded is not.
         """
         # A letter and its accent as two characters would be cut in two.
         words = re.findall(r"\w+", unicodedata.normalize("NFC", text).replace("_", " "))
@@ -80,7 +81,8 @@ class Reader:
         match = " ".join(f'"{word}"' for word in words) + "*"
         rows = self._db.execute(
             f"{_FOUND} JOIN words ON words.rowid = file.id "
-            "WHERE words MATCH ? AND root.online ORDER BY bm25(words, 4.0, 1.0), file.id LIMIT ?",
+            "WHERE words MATCH ? AND root.online AND file.state != 'failed' "
+            "ORDER BY bm25(words, 4.0, 1.0), file.id LIMIT ?",
             (match, limit),
         )
         return [_found(row) for row in rows]
