@@ -63,6 +63,7 @@ def main() -> None:
             after = [_asked(house, f"a question never asked {next(_numbers)}") for _ in range(300)]
             again = [_asked(house, "a question asked again") for _ in range(300)][1:]
             size = house.catalog.stat().st_size
+            house.stop()
     title = f"A library of {told.count:,} pictures, indexed in one run"
     text = (
         f"{told.count:,} small pictures (96 x 96, JPEG and PNG, {made / 1e6:.0f} MB) with the "

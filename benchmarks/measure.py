@@ -90,30 +90,35 @@ class Process:
 
 
 def arguments(description: str, **counts: int) -> argparse.Namespace:
-    """Parse a benchmark's command line: `--json` and numbers with their defaults.
+    """Parse a benchmark's command line, and start the watch on what other programs do.
 
-    `busy` is added: the percent of the processor that other programs take at the moment.
+    There are `--json` and numbers with their defaults.
     """
     parser = argparse.ArgumentParser(description=description)
     for name, default in counts.items():
         parser.add_argument(f"--{name}", type=int, default=default, help=f"default {default}")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the result here, too")
     told = parser.parse_args()
-    told.busy = _busy()
+    told.before = _seconds()
     return told
 
 
 def finish(result: Result, told: argparse.Namespace) -> None:
-    """Print a result, and keep it where the command line says."""
+    """Print a result, and keep it where the command line says.
+
+    Every process of the benchmark must have ended, or it counts among the others.
+    """
     print(f"{result.title}\n\n{result.text}\n")
     for table in result.tables:
         print(f"{table.markdown()}\n")
+    others = _others(told.before)
+    print(f"other programs took {others:.0f} % of the processor meanwhile")
     if told.json is not None:
         command = " ".join(["python", os.path.relpath(sys.argv[0], ROOT), *_told()])
         kept = {
             **asdict(result),
             "command": command,
-            "machine": machine(told.busy),
+            "machine": machine(others),
             "made": _today(),
         }
         told.json.write_text(
@@ -121,11 +126,11 @@ def finish(result: Result, told: argparse.Namespace) -> None:
         )
 
 
-def machine(busy: float) -> str:
-    """Describe what the figures are of: processor, system and versions."""
+def machine(others: float) -> str:
+    """Describe what the figures are of; `others` is the processor's share of other programs."""
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in _VERSIONS)
     return (
-        f"{_processor()}, {os.cpu_count()} cores, {busy:.0f} % of them taken by other programs, "
+        f"{_processor()}, {os.cpu_count()} cores, {others:.0f} % taken by other programs, "
         f"{platform.system()} {platform.release()}, "
         f"Python {platform.python_version()}, {versions}"
     )
@@ -173,11 +178,21 @@ def number(value: float) -> str:
     return f"{value:,.{digits}f}"
 
 
-def _busy() -> float:
-    busy = float(psutil.cpu_percent(2.0))
-    if busy > 15:
-        print(f"warning: the processor is {busy:.0f} % busy with other things", file=sys.stderr)
-    return busy
+def _seconds() -> tuple[float, float, float]:
+    """Return (the clock, CPU seconds of the whole machine, those of this benchmark)."""
+    whole = psutil.cpu_times()
+    times = os.times()
+    ours = times.user + times.system + times.children_user + times.children_system
+    idle = whole.idle + getattr(whole, "iowait", 0.0)
+    # A guest's time is in `user` already, on Linux.
+    guests = getattr(whole, "guest", 0.0) + getattr(whole, "guest_nice", 0.0)
+    return time.monotonic(), float(sum(whole) - idle - guests), ours
+
+
+def _others(before: tuple[float, float, float]) -> float:
+    """Return the percent of the processor that other programs took since then."""
+    clock, whole, ours = (now - then for now, then in zip(_seconds(), before, strict=True))
+    return max(0.0, 100 * (whole - ours) / (clock * (os.cpu_count() or 1)))
 
 
 def _role(line: str) -> str:

@@ -116,6 +116,7 @@ def _daemon(base: Path, model: Path, files: Iterable[Path], precision: str) -> f
         client.sync(300)
         took = time.monotonic() - began
         assert client.status().failed == {}
+        house.stop()
     return took
 
 
