@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections import deque
@@ -108,7 +109,7 @@ class Status:
             "counters": dict(self._library.counters),
             "as_of": as_of,
             "degraded": degraded,
-            "memory": self._memory(),
+            "memory": await asyncio.to_thread(self._memory),
             "rate": rate,
             "remaining": pending / rate if rate and pending else None,
         }
