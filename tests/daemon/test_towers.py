@@ -1,0 +1,85 @@
+"""The model itself: memory that does not suffice, devices that are not there, halves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from imgqd import weights
+from imgqd.serving import Fault
+from imgqd.towers import Towers
+
+pytestmark = pytest.mark.model
+
+SETTINGS = {"device": "cpu", "precision": "auto"}
+
+
+def loaded(role: str, **changes: Any) -> tuple[Towers, dict[str, Any]]:
+    towers = Towers()
+    params = {**SETTINGS, "role": role, "batch": 8, **changes}
+    return towers, towers.load("demo", weights.find("demo"), params)
+
+
+def pixels(count: int, size: int) -> bytes:
+    random = np.random.default_rng(0)
+    return random.integers(0, 256, (count, size, size, 3), np.uint8).tobytes()
+
+
+def scarce(towers: Towers, most: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Let memory hold so many pictures at a time, and return the sizes that were tried."""
+    tried: list[int] = []
+    encode = towers._encode_images
+
+    def limited(batch: Any) -> Tensor:
+        tried.append(len(batch))
+        if len(batch) > most:
+            raise torch.OutOfMemoryError("no more")
+        return encode(batch)
+
+    monkeypatch.setattr(towers, "_encode_images", limited)
+    return tried
+
+
+def test_out_of_memory_halves_the_batch_goes_on_and_remembers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    towers, model = loaded("image")
+    batch = pixels(9, model["size"])
+    whole = np.frombuffer(towers.images({"pixels": batch}), np.float32)
+    tried = scarce(towers, 3, monkeypatch)
+    in_parts = np.frombuffer(towers.images({"pixels": batch}), np.float32)
+    np.testing.assert_allclose(in_parts, whole, atol=1e-5)
+    assert tried == [8, 4, 2, 2, 2, 2, 1]
+    tried.clear()
+    towers.images({"pixels": batch})
+    assert max(tried) == 2
+
+
+def test_one_picture_that_memory_cannot_hold_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    towers, model = loaded("image", batch=2)
+    scarce(towers, 0, monkeypatch)
+    with pytest.raises(Fault, match="one picture alone"):
+        towers.images({"pixels": pixels(2, model["size"])})
+
+
+def test_vectors_are_of_unit_length_and_of_the_models_dimension() -> None:
+    towers, model = loaded("text")
+    vectors = np.frombuffer(towers.texts({"texts": ["a", "red car"]}), np.float32)
+    assert vectors.shape == (2 * model["dim"],)
+    np.testing.assert_allclose(np.linalg.norm(vectors.reshape(2, -1), axis=1), 1, atol=1e-5)
+
+
+def test_a_process_for_pictures_keeps_no_text_tower_and_refuses_texts() -> None:
+    towers, _ = loaded("image")
+    with pytest.raises(Fault, match="embeds pictures"):
+        towers.texts({"texts": ["red"]})
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
+def test_a_device_that_is_not_there_is_a_fault_that_says_what_to_set() -> None:
+    with pytest.raises(Fault, match="auto or cpu"):
+        loaded("image", device="cuda")
