@@ -253,6 +253,7 @@ class Api:
 
     async def _tell(self, session: Session, number: int) -> None:
         while True:
+            ring = self._core.changed.next()
             status = await self._core.status.full()
             event = {"subscription": number, "topic": "status", "status": status}
             try:
@@ -260,7 +261,7 @@ class Api:
             except ConnectionError:
                 return  # `closed` is on its way
             # Both, so that changes in a rush are told together and nothing ticks without one.
-            await self._core.changed.wait()
+            await ring.wait()
             await asyncio.sleep(_PERIOD)
 
     async def _settings(self, action: Any) -> Any:

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 
 
 class Bell:
-    """A signal without a value; a wait ends at the next ring after it began."""
+    """A signal without a value.
+
+    Who wants to miss no change takes `next()`, then looks, then waits: a ring
+    that falls between the look and the wait has set the event already.
+    """
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
 
     def ring(self) -> None:
-        """Wake all that wait now."""
+        """Wake all that wait for the next ring."""
         self._event.set()
         self._event = asyncio.Event()
 
-    async def wait(self, timeout: float | None = None) -> None:
-        """Return at the next ring, or after the timeout in seconds."""
-        event = self._event
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout):
-                await event.wait()
+    def next(self) -> asyncio.Event:
+        """Return the event that the next ring sets."""
+        return self._event

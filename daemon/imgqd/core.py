@@ -91,13 +91,10 @@ class Core:
                         self.intake.walk(root.path, asked)
                 mark = time.time()
                 while True:
-                    ring = asyncio.ensure_future(self.changed.wait())
-                    try:
-                        if await self._is_done(mark):
-                            return asked
-                        await ring
-                    finally:
-                        ring.cancel()
+                    ring = self.changed.next()
+                    if await self._is_done(mark):
+                        return asked
+                    await ring.wait()
         except TimeoutError:
             pending = await self._pending()
             raise NotInSync(

@@ -121,7 +121,9 @@ class Roots:
             if root.online or root.path not in self.reasons:
                 log.warning("%s is offline: %s", shown(root.path), why)
                 await self._go(root, None)
-            self.reasons[root.path] = why
+            if self.reasons.get(root.path) != why:
+                self.reasons[root.path] = why
+                self._changed.ring()
         elif not root.online or found != root.identity or root.path not in self.watch:
             await self._go(root, found)
             await self._cover(root.path)
