@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from daemon.desk import STATUS, Desk, FakeCore
 from imgqd import api as module
 from imgqd import child
+from imgqd.api import Api
 from imgqd.config import SettingsError
-from imgqd.core import NotInSync
+from imgqd.core import Core, NotInSync
 from imgqd.embed import NoModel
 from imgqd.records import Found
 from imgqd.search import Answer, Hit
-from imgqd.server import Problem
+from imgqd.server import Problem, Session
 
 
 @pytest.fixture
@@ -253,3 +256,34 @@ def test_shutdown_asks_the_daemon_to_stop(desk: Desk, monkeypatch: pytest.Monkey
     monkeypatch.setattr(module, "_FAREWELL", 0)
     assert desk.ask("shutdown") == {}
     assert desk.core.stop_requested.is_set()
+
+
+def test_a_change_while_the_status_is_put_together_is_told_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scene() -> list[int]:
+        core = FakeCore()
+        api = Api(cast("Core", core), "1")
+        looks: list[int] = []
+        told = asyncio.Event()
+
+        async def full() -> dict[str, Any]:
+            looks.append(len(looks))
+            if len(looks) == 1:
+                core.changed.ring()
+            return STATUS
+
+        async def notify(_: str, event: dict[str, Any]) -> None:
+            assert event["status"] is STATUS
+            if len(looks) == 2:
+                told.set()
+
+        core.status.full = full
+        session = cast("Session", SimpleNamespace(notify=notify, subscriptions={}))
+        await api.subscribe(session, {"topics": ["status"]})
+        await asyncio.wait_for(told.wait(), 5)
+        api.closed(session)
+        return looks
+
+    monkeypatch.setattr(module, "_PERIOD", 0)
+    assert asyncio.run(scene()) == [0, 1]
