@@ -30,7 +30,8 @@ unit: .venv/installed
 	@$(BIN)/python -m pytest -m 'not system and not model'
 
 system: .venv/installed
-	@$(BIN)/python -m pytest -m 'system or model'
+	@# Most of it waits for processes to start: three files at a time share the cores well.
+	@$(BIN)/python -m pytest -m 'system or model' -n 3 --dist loadfile
 
 clean:
 	rm -rf .venv
