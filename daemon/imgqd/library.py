@@ -3,21 +3,32 @@
 Every change runs in one thread, on the one writing connection, and is carried
 over into FAISS before the next change begins. If the two ever disagree, the
 index is wrong, and is built again.
+
+Where a file of the catalog turns out to be damaged, every question and change
+raises CatalogDamaged, and `close` sets the file aside.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import queue
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, TypeVar
 
 from imgqd.bell import Bell
-from imgqd.catalog import DiskTrouble, Reader, Writer
+from imgqd.catalog import (
+    CatalogDamaged,
+    DiskTrouble,
+    Reader,
+    Writer,
+    noticing_damage,
+    set_aside,
+)
 from imgqd.index import Index
 from imgqd.records import Change, Model
 
@@ -36,6 +47,7 @@ class Library:
     """Open the catalog at `path`; `changed` rings after every commit."""
 
     def __init__(self, path: Path, changed: Bell) -> None:
+        self._path = path
         self._changed = changed
         self._writing = ThreadPoolExecutor(1, "catalog")
         self._reading = ThreadPoolExecutor(_READERS, "reader")
@@ -49,6 +61,11 @@ class Library:
         self.model_id: int | None = None
         self.trouble: str | None = None
         """Why nothing can be stored at the moment, in words."""
+        self._held_up = 0
+        self.damage: CatalogDamaged | None = None
+        """What was found of the catalog's file that cannot be mended."""
+        self.on_damage: Callable[[], None] = lambda: None
+        """Called, in any thread, when damage is found."""
         self.counters = {"decoded": 0, "embedded": 0, "reused": 0, "removed": 0}
 
     async def change(self, action: Callable[[Writer], Change]) -> Change:
@@ -77,7 +94,8 @@ class Library:
         """Answer a question in the calling thread."""
         reader = self._readers.get()
         try:
-            return question(reader)
+            with self._noticing_damage():
+                return question(reader)
         finally:
             self._readers.put(reader)
 
@@ -102,27 +120,62 @@ class Library:
         return queued
 
     def close(self) -> None:
-        """Finish what runs, and close everything."""
+        """Finish what runs, and close everything; set a damaged catalog aside."""
         self._writing.shutdown()
         self._reading.shutdown()
         for _ in range(_READERS):
             self._readers.get().close()
         self._mirror.close()
         self._writer.close()
+        if self.damage is not None:
+            set_aside(self._path, self.damage)
 
     async def _in_writer(self, action: Callable[[], T]) -> T:
         """Run in the writing thread; on a full disk wait, and try again until it works."""
-        while True:
-            try:
-                done = await asyncio.get_running_loop().run_in_executor(self._writing, action)
-            except DiskTrouble as error:
-                self.trouble = f"nothing can be stored ({error}): free some space"
-                log.error("%s", self.trouble)
-                self._changed.ring()
+
+        def attempt() -> T:
+            with self._noticing_damage():
+                return action()
+
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._writing, attempt)
+        except DiskTrouble as error:
+            self._hold_up(error)
+        self._held_up += 1
+        try:
+            while True:
                 await asyncio.sleep(_DISK_PAUSE)
-            else:
+                try:
+                    done = await loop.run_in_executor(self._writing, attempt)
+                except DiskTrouble as error:
+                    self._hold_up(error)
+                else:
+                    if self._held_up == 1:
+                        log.info("changes are stored again")
+                    return done
+        finally:
+            self._held_up -= 1
+            if not self._held_up:
                 self.trouble = None
-                return done
+                self._changed.ring()
+
+    def _hold_up(self, error: DiskTrouble) -> None:
+        trouble = f"nothing can be stored in {self._path.parent}: {error}"
+        if trouble != self.trouble:
+            self.trouble = trouble
+            log.error("%s", trouble)
+            self._changed.ring()
+
+    @contextlib.contextmanager
+    def _noticing_damage(self) -> Iterator[None]:
+        try:
+            with noticing_damage():
+                yield
+        except CatalogDamaged as error:
+            self.damage = error
+            self.on_damage()
+            raise
 
     def _carry_over(self, change: Change) -> None:
         if self.index is None or self.model is None or self.model_id is None:

@@ -6,7 +6,25 @@ every answer are derived from it.
 """
 
 from imgqd.catalog.reader import Reader
-from imgqd.catalog.store import CatalogError, DiskTrouble, open_writable, setting_aside
+from imgqd.catalog.store import (
+    CatalogDamaged,
+    CatalogError,
+    DiskTrouble,
+    noticing_damage,
+    open_writable,
+    set_aside,
+    setting_aside,
+)
 from imgqd.catalog.writer import Writer
 
-__all__ = ["CatalogError", "DiskTrouble", "Reader", "Writer", "open_writable", "setting_aside"]
+__all__ = [
+    "CatalogDamaged",
+    "CatalogError",
+    "DiskTrouble",
+    "Reader",
+    "Writer",
+    "noticing_damage",
+    "open_writable",
+    "set_aside",
+    "setting_aside",
+]

@@ -26,6 +26,10 @@ _TWINS: Final = """
     WHERE file.inode = ? AND file.dev = ? AND file.size = ? AND file.mtime_ns = ?
       AND file.image IS NOT NULL AND root.online
 """
+_KIN: Final = """
+    SELECT size, mtime_ns, ctime_ns, folder.path, file.name FROM file
+    JOIN folder ON folder.id = file.folder WHERE file.inode = ? AND file.dev = ?
+"""
 _DEPART: Final = """
     INSERT INTO departed (inode, dev, size, mtime_ns, image, gone)
     SELECT inode, dev, size, mtime_ns, image, ? FROM file WHERE id = ? AND image IS NOT NULL
@@ -82,6 +86,15 @@ class Files:
             self.drop(row[0], touched, now)
         self._move(moved, folder, name, one.stamp)
         return "reused"
+
+    def kin(self, path: bytes, stamp: Stamp) -> list[bytes]:
+        """Return the other paths of the same file whose rows show it as it was before."""
+        rows = self._db.execute(_KIN, (stamp.inode, stamp.dev))
+        return [
+            other
+            for *fields, folder, name in rows
+            if (other := os.path.join(folder, name)) != path and tuple(fields) != stamp[2:]
+        ]
 
     def remove(self, path: bytes, root: int, touched: set[int], now: float) -> int:
         """Drop the file of this path, and all that lay below it: nothing is there any more."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sqlite3
 import unicodedata
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -32,14 +33,14 @@ class Reader:
         """Close the connection."""
         self._db.close()
 
-    def stamps(self, folder: bytes) -> dict[bytes, Stamp]:
-        """Return the files of one folder: name -> stamp."""
+    def stamps(self, folder: bytes) -> dict[bytes, tuple[int, ...]]:
+        """Return the files of one folder: name -> the fields of its stamp."""
         rows = self._db.execute(
             "SELECT name, dev, inode, size, mtime_ns, ctime_ns FROM file "
             "WHERE folder = (SELECT id FROM folder WHERE path = ?)",
             (folder,),
         )
-        return {row[0]: Stamp(*row[1:]) for row in rows}
+        return {row[0]: row[1:] for row in rows}
 
     def folders_below(self, path: bytes) -> list[bytes]:
         """Return the folders that hold files of the catalog: the path and what lies below it."""
@@ -176,6 +177,14 @@ class Reader:
         """Return a fact kept by `Writer.remember`."""
         row = self._db.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
         return None if row is None else str(row[0])
+
+    def check(self) -> tuple[str, str]:
+        """Return (SQLite's version, "ok" or the first thing that is wrong with the file)."""
+        try:
+            row = self._db.execute("PRAGMA quick_check(1)").fetchone()
+        except sqlite3.DatabaseError as error:
+            return sqlite3.sqlite_version, str(error)
+        return sqlite3.sqlite_version, str(row[0])
 
 
 def _found(row: tuple[int, bytes, bytes, int, int, str | None, int | None, int | None]) -> Found:

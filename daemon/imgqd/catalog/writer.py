@@ -11,6 +11,7 @@ import contextlib
 import os
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -34,7 +35,7 @@ class Writer:
     def close(self) -> None:
         """Fold the log into the database and close it."""
         # On a full disk the log stays a file of its own: the next start reads it.
-        with contextlib.suppress(sqlite3.OperationalError):
+        with contextlib.suppress(sqlite3.DatabaseError):
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._db.close()
 
@@ -67,6 +68,7 @@ class Writer:
         """
         with transaction(self._db):
             touched: set[int] = set()
+            kin: list[bytes] = []
             queued = reused = removed = 0
             for one in observed:
                 root = root_of[os.path.dirname(one.path)]
@@ -76,8 +78,11 @@ class Writer:
                 verdict = self._files.place(one, root, touched, now)
                 queued += verdict == "queued"
                 reused += verdict == "reused"
+                if verdict != "same":
+                    kin += self._files.kin(one.path, one.stamp)
             self._files.forget_departed(now)
-            return settle(self._db, touched, now, queued=queued, reused=reused, removed=removed)
+            change = settle(self._db, touched, now, queued=queued, reused=reused, removed=removed)
+            return replace(change, kin=tuple(kin))
 
     def forget_folders(self, gone: Sequence[bytes], now: float) -> Change:
         """Remove folders (each with all below it) that a full walk did not meet."""
@@ -132,6 +137,11 @@ class Writer:
 
     def model_id(self, model: Model) -> int:
         """Return the number of a model, a new one for weights never seen."""
+        known = self._db.execute(
+            "SELECT id FROM model WHERE key = ? AND name = ?", (model.key, model.name)
+        ).fetchone()
+        if known is not None:
+            return int(known[0])  # written nothing: a full disk keeps no one from searching
         with transaction(self._db):
             row = self._db.execute(
                 "INSERT INTO model (key, name, dim) VALUES (?, ?, ?) "
