@@ -11,11 +11,14 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from imgq.errors import HungUp, Refused
-from imgq.reports import Hello, Models, Pulled, Root, Status, Synced, Why
+from imgq.reports import Check, Hello, Models, Pulled, Root, Status, Synced, Why
 from imgq.searching import SYNC_TIMEOUT_S, AnyPath, Searcher, path_params, sendable
 
 # A gigabyte of weights may stall for a while on a bad line; any news sets it anew.
 _PULL_SILENCE_S = 600.0
+
+# Every folder is walked, and a sync comes before it and perhaps after it.
+_DOCTOR_S = 600.0
 
 
 class Client(Searcher):
@@ -43,6 +46,10 @@ class Client(Searcher):
     def why(self, path: AnyPath) -> Why:
         """Ask why one file is searchable, or is not."""
         return self._ask("why", path_params(path), Why.from_wire)
+
+    def doctor(self, timeout: float = _DOCTOR_S) -> tuple[Check, ...]:
+        """Ask for a check of what nobody sees; of a large library that takes a while."""
+        return self._ask("doctor", {}, _checks, timeout)
 
     def roots(self) -> tuple[Root, ...]:
         """Ask for the watched folders."""
@@ -127,6 +134,10 @@ class Client(Searcher):
 
 def _roots(raw: Any) -> tuple[Root, ...]:
     return tuple(Root.from_wire(root) for root in raw["roots"])
+
+
+def _checks(raw: Any) -> tuple[Check, ...]:
+    return tuple(Check.from_wire(check) for check in raw["checks"])
 
 
 def _status(event: Any) -> Status:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
 
 from imgq import paths
 from imgq.client import Client
@@ -46,7 +48,7 @@ def _status(options: Namespace) -> int:
             return _follow(client, as_json=options.json)
         status = client.status()
     if options.json:
-        _put_json(status)
+        _put_json(status.raw)
     else:
         _put(*status_lines(status, _screen()))
     return 0
@@ -55,7 +57,7 @@ def _status(options: Namespace) -> int:
 def _follow(client: Client, *, as_json: bool) -> int:
     if as_json:
         for status in client.statuses():
-            _put_json(status)
+            _put_json(status.raw)
             sys.stdout.flush()
     else:
         with Follower() as follower:
@@ -155,6 +157,17 @@ def _pull_model(options: Namespace) -> int:
     return 0
 
 
+def _doctor(options: Namespace) -> int:
+    from imgq import doctor  # noqa: PLC0415 - few calls want it
+
+    checks, status = doctor.examine()
+    if options.json:
+        _put_json(*(asdict(check) for check in checks))
+    else:
+        _put(*doctor.lines(checks, screen_of(sys.stdout)))
+    return status
+
+
 def _start(_: Namespace) -> int:
     from imgq import lifecycle  # noqa: PLC0415 - only these two start processes
 
@@ -183,10 +196,10 @@ def _put(*lines: str) -> None:
     sys.stdout.buffer.writelines(line.encode() + b"\n" for line in lines)
 
 
-def _put_json(status: Status) -> None:
+def _put_json(*values: Mapping[str, Any]) -> None:
     from imgq.jsonlines import line  # noqa: PLC0415 - few calls want JSON
 
-    sys.stdout.buffer.write(line(status.raw))
+    sys.stdout.buffer.writelines(map(line, values))
 
 
 def _put_models(models: Models) -> None:
@@ -239,6 +252,8 @@ def _parser() -> Parser:
     rescan.add_argument("folder", metavar="DIR", nargs="?")
     why = add("why", _why, "why a file is searchable, or is not")
     why.add_argument("file", metavar="FILE")
+    doctor = add("doctor", _doctor, "check what nobody sees, and say what to do about it")
+    doctor.add_argument("--json", action="store_true", help="print one JSON object a line")
     _add_model(add("model", _list_models, "list the models, use one, fetch one"))
     add("start", _start, "start the daemon and wait until it answers")
     add("stop", _stop, "stop the daemon and wait until it is gone")

@@ -218,6 +218,27 @@ class Pulled:
         return cls(str(raw["name"]), count, int(raw["bytes"]))
 
 
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What the doctor found; `state` is fine, warning or bad, `remedy` says what to do about it."""
+
+    name: str
+    state: str
+    detail: str
+    remedy: str | None
+
+    @classmethod
+    def from_wire(cls, raw: Mapping[str, Any]) -> Check:
+        """Make it from one of the `checks` of `doctor`."""
+        remedy = raw.get("remedy")
+        return cls(
+            name=str(raw["name"]),
+            state=str(raw["state"]),
+            detail=str(raw["detail"]),
+            remedy=None if remedy is None else str(remedy),
+        )
+
+
 def _parts(raw: Mapping[str, Any], *names: str) -> list[str]:
     return [str(raw[name]) for name in names if raw.get(name)]
 

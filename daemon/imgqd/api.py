@@ -13,11 +13,15 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from imgq import protocol
-from imgq.protocol import path_bytes, wire_path
+from imgq.protocol import wire_path
 from imgqd import child, search
+from imgqd import params as checked
 from imgqd.config import SettingsError
-from imgqd.core import Core, NotInSync
+from imgqd.core import Core
+from imgqd.doctor import Doctor
 from imgqd.embed import NoModel
+from imgqd.params import Params
+from imgqd.pulse import NotInSync
 from imgqd.records import shown
 from imgqd.search import Hit
 from imgqd.server import Handler, Problem, Session
@@ -34,8 +38,6 @@ _PERIOD: Final = 0.25
 _FAREWELL: Final = 0.05
 """Seconds in which the answer to `shutdown` is sent."""
 
-Params = dict[str, Any]
-
 
 class Api:
     """Handlers over the running parts."""
@@ -43,6 +45,7 @@ class Api:
     def __init__(self, core: Core, version: str) -> None:
         self._core = core
         self._version = version
+        self._doctor = Doctor(core, version)
         self._subscriptions = 0
 
     def table(self) -> Mapping[str, Handler]:
@@ -53,6 +56,7 @@ class Api:
             "status": self.status,
             "sync": self.sync,
             "why": self.why,
+            "doctor": self.doctor,
             "roots.list": self.roots_list,
             "roots.add": self.roots_add,
             "roots.remove": self.roots_remove,
@@ -74,29 +78,29 @@ class Api:
 
     async def hello(self, _: Session, params: Params) -> Any:
         """Say name, version and protocol."""
-        _only(params)
+        checked.only(params)
         return {"name": "imgqd", "version": self._version, "protocol": protocol.VERSION}
 
     async def search(self, _: Session, params: Params) -> Any:
         """Rank files for a line of text, or for a picture."""
-        _only(params, "query", "limit", "offset", "sync", "timeout_s", "like", "all")
+        checked.only(params, "query", "limit", "offset", "sync", "timeout_s", "like", "all")
         began = time.monotonic()
-        query = _text(params, "query", "").strip()
+        query = checked.text(params, "query", "").strip()
         if len(query.encode(errors="replace")) > _QUERY:
             raise Problem("too_large", f"a query is at most {_QUERY} bytes")
-        limit = _number(params, "limit", 20, 1, search.MOST)
-        offset = _number(params, "offset", 0, 0, search.MOST)
+        limit = checked.number(params, "limit", 20, 1, search.MOST)
+        offset = checked.number(params, "offset", 0, 0, search.MOST)
         if not query and params.get("like") is None:
             raise Problem("usage", "an empty query: say what the pictures show, or name a file")
-        if _flag(params, "sync"):
-            await self._sync(_seconds(params, 30.0))
+        if checked.flag(params, "sync"):
+            await self._sync(checked.seconds(params, 30.0))
         # Taken before the search: what comes in meanwhile is no part of the claim.
         as_of, pending = await self._core.status.as_of()
         degraded = self._core.status.degraded()
         vector = await self._vector(query, params.get("like"))
         answer = await search.run(self._core.library, vector, query, limit, offset)
         hits = answer.hits
-        if not _flag(params, "all"):
+        if not checked.flag(params, "all"):
             hits = hits[: max(0, answer.weak_from - offset)]
         model = self._core.library.model
         return {
@@ -112,7 +116,7 @@ class Api:
 
     async def _vector(self, query: str, like: object) -> Any:
         if like is not None:
-            return await self._like(_path(like))
+            return await self._like(checked.path_of(like))
         try:
             return await self._core.models.encode(query)
         except NoModel:
@@ -130,13 +134,13 @@ class Api:
 
     async def status(self, _: Session, params: Params) -> Any:
         """Say everything that the daemon knows of itself."""
-        _only(params)
+        checked.only(params)
         return await self._core.status.full()
 
     async def sync(self, _: Session, params: Params) -> Any:
         """Answer once every change made before the call is in."""
-        _only(params, "timeout_s")
-        return {"as_of": await self._sync(_seconds(params, 30.0)), "pending": 0}
+        checked.only(params, "timeout_s")
+        return {"as_of": await self._sync(checked.seconds(params, 30.0)), "pending": 0}
 
     async def _sync(self, timeout: float) -> float:
         try:
@@ -146,20 +150,25 @@ class Api:
 
     async def why(self, _: Session, params: Params) -> Any:
         """Say the state of one path, and the reason."""
-        _only(params, "path")
-        path = _path(params.get("path"))
+        checked.only(params, "path")
+        path = checked.path_of(params.get("path"))
         state, reason, detail = await self._core.why(path)
         return {"path": wire_path(path), "state": state, "reason": reason, "detail": detail}
 
+    async def doctor(self, _: Session, params: Params) -> Any:
+        """Check what a person cannot see, one thing after the other."""
+        checked.only(params)
+        return {"checks": await self._doctor.examine()}
+
     async def roots_list(self, _: Session, params: Params) -> Any:
         """List the watched folders."""
-        _only(params)
+        checked.only(params)
         return {"roots": (await self._core.status.full())["roots"]}
 
     async def roots_add(self, session: Session, params: Params) -> Any:
         """Watch one more folder, and write it into the settings file."""
-        _only(params, "path")
-        path = _path(params.get("path"))
+        checked.only(params, "path")
+        path = checked.path_of(params.get("path"))
         if not os.path.isdir(path):  # noqa: ASYNC240 - one stat, of what a person just named
             raise Problem("not_found", f"{shown(path)} is not a folder")
         await self._settings(self._core.add_root(path))
@@ -167,40 +176,40 @@ class Api:
 
     async def roots_remove(self, session: Session, params: Params) -> Any:
         """Watch a folder no longer; its pictures leave the index at once."""
-        _only(params, "path")
-        path = os.path.realpath(_path(params.get("path")))  # noqa: ASYNC240 - one path, as roots are
+        checked.only(params, "path")
+        path = os.path.realpath(checked.path_of(params.get("path")))  # noqa: ASYNC240 - one path, as roots are
         if not await self._settings(self._core.remove_root(path)):
             raise Problem("not_found", f"{shown(path)} is not a watched folder")
         return await self.roots_list(session, {})
 
     async def pause(self, _: Session, params: Params) -> Any:
         """Let decoding and embedding rest, for a time or until `resume`."""
-        _only(params, "duration_s")
+        checked.only(params, "duration_s")
         duration = params.get("duration_s")
         # An endless one would be kept, and be no time of day at every start from then on.
-        if duration is not None and not (_is_number(duration) and 0 < duration <= _YEAR):
+        if duration is not None and not (checked.is_number(duration) and 0 < duration <= _YEAR):
             raise Problem("usage", f"duration_s is a number above 0, up to {_YEAR} (a year)")
         await self._core.pause(duration)
         return {"state": "paused"}
 
     async def resume(self, _: Session, params: Params) -> Any:
         """Let the work go on."""
-        _only(params)
+        checked.only(params)
         await self._core.resume()
         return {"state": (await self._core.status.full())["state"]}
 
     async def rescan(self, _: Session, params: Params) -> Any:
         """Walk all folders, or one, now."""
-        _only(params, "path")
-        only = _path(params["path"]) if "path" in params else None
+        checked.only(params, "path")
+        only = checked.path_of(params["path"]) if "path" in params else None
         if only is not None and self._core.scope.root_of(only) is None:
             raise Problem("not_found", f"{shown(only)} lies in no watched folder")
-        self._core.roots.walk_all(time.time(), only)
+        await self._core.rescan(only)
         return {"state": (await self._core.status.full())["state"]}
 
     async def models_list(self, _: Session, params: Params) -> Any:
         """List the models that have a name of their own."""
-        _only(params)
+        checked.only(params)
         return {
             "active": self._core.models.name,
             "available": await self._core.models.known(),
@@ -209,15 +218,15 @@ class Api:
 
     async def models_use(self, session: Session, params: Params) -> Any:
         """Make another model the active one, and write it into the settings file."""
-        _only(params, "name")
-        await self._settings(self._core.use_model(_text(params, "name")))
+        checked.only(params, "name")
+        await self._settings(self._core.use_model(checked.text(params, "name")))
         return await self.models_list(session, {})
 
     async def models_pull(self, _: Session, params: Params) -> Any:
         """Download a model's weights; the progress shows in `status`."""
-        _only(params, "name")
+        checked.only(params, "name")
         try:
-            return await self._core.models.pull(_text(params, "name"))
+            return await self._core.models.pull(checked.text(params, "name"))
         except child.Refused as error:
             code = error.code if error.code in protocol.CODES else "unavailable"
             raise Problem(code, error.text) from error
@@ -226,7 +235,7 @@ class Api:
 
     async def subscribe(self, session: Session, params: Params) -> Any:
         """Send `event` notifications from now on."""
-        _only(params, "topics")
+        checked.only(params, "topics")
         if params.get("topics") != ["status"]:
             raise Problem("usage", 'topics is ["status"]')
         self._subscriptions += 1
@@ -236,8 +245,8 @@ class Api:
 
     async def unsubscribe(self, session: Session, params: Params) -> Any:
         """Send no more of a subscription's events."""
-        _only(params, "subscription")
-        number = _number(params, "subscription", 0, 0, self._subscriptions)
+        checked.only(params, "subscription")
+        number = checked.number(params, "subscription", 0, 0, self._subscriptions)
         task = session.subscriptions.pop(number, None)
         if task is None:
             raise Problem("not_found", "no such subscription on this connection")
@@ -246,7 +255,7 @@ class Api:
 
     async def shutdown(self, _: Session, params: Params) -> Any:
         """Stop the daemon."""
-        _only(params)
+        checked.only(params)
         # Not before this answer is on its way.
         asyncio.get_running_loop().call_later(_FAREWELL, self._core.stop_requested.set)
         return {}
@@ -288,53 +297,3 @@ def _result(hit: Hit) -> dict[str, Any]:
         "matched": hit.matched,
         "also": [wire_path(one.path) for one in others],
     }
-
-
-def _only(params: Params, *allowed: str) -> None:
-    unknown = sorted(set(params) - set(allowed))
-    if unknown:
-        raise Problem("usage", f"unknown parameter {unknown[0]!r}")
-
-
-def _text(params: Params, name: str, default: str | None = None) -> str:
-    value = params.get(name, default)
-    if not isinstance(value, str):
-        raise Problem("usage", f"{name} is a text")
-    return value
-
-
-def _path(value: object) -> bytes:
-    try:
-        path = path_bytes(value)
-    except ValueError as error:
-        raise Problem("usage", str(error)) from error
-    if not path.startswith(b"/"):
-        raise Problem("usage", "a path must be absolute: the daemon has no current folder")
-    # The folder's links are resolved as the roots are; the last name is taken as it is.
-    directory, name = os.path.split(os.path.normpath(path))
-    return os.path.join(os.path.realpath(directory), name)
-
-
-def _flag(params: Params, name: str) -> bool:
-    value = params.get(name, False)
-    if not isinstance(value, bool):
-        raise Problem("usage", f"{name} is true or false")
-    return value
-
-
-def _number(params: Params, name: str, default: int, least: int, most: int) -> int:
-    value = params.get(name, default)
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise Problem("usage", f"{name} is a number from {least} to {most}")
-    return value
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _seconds(params: Params, default: float) -> float:
-    value = params.get("timeout_s", default)
-    if not _is_number(value) or not 0 < value <= 86400:
-        raise Problem("usage", "timeout_s is a number of seconds above 0")
-    return float(value)

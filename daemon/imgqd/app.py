@@ -12,24 +12,29 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from imgq import paths
+from imgqd import writers
 from imgqd.api import Api
 from imgqd.bell import Bell
+from imgqd.catalog import CatalogDamaged
 from imgqd.config import Settings
 from imgqd.core import Core
 from imgqd.decode import Decoders
 from imgqd.freshness import Freshness
+from imgqd.inbox import Inbox
 from imgqd.intake import Intake
 from imgqd.library import Library
 from imgqd.models import Models
 from imgqd.pipeline import Pipeline
+from imgqd.pulse import Pulse
 from imgqd.roots import Roots
-from imgqd.server import Server
+from imgqd.server import Handler, Problem, Server, Session
 from imgqd.settle import Settler
 from imgqd.status import Status
-from imgqd.watch import Inbox, Watcher
+from imgqd.walks import Walks
+from imgqd.watch import Watcher
 
 log = logging.getLogger(__name__)
 
@@ -46,32 +51,73 @@ class AlreadyRunning(Exception):
 async def run(settings: Settings, settings_path: Path) -> None:
     """Be the daemon until SIGTERM, SIGINT or `shutdown`.
 
-    Raises AlreadyRunning, SocketTrouble, CatalogError or OSError before anything is served.
+    Raises AlreadyRunning, SocketTrouble, CatalogError or OSError before anything is served,
+    and CatalogDamaged at any time: everything is closed then, the damaged file set aside.
     """
     state = _state_folder()
-    async with contextlib.AsyncExitStack() as stack:
-        stack.enter_context(_lock(state / "lock"))
+    with _lock(state / "lock"):
         changed = Bell()
-        library = stack.enter_context(
-            contextlib.closing(Library(state / "catalog.sqlite3", changed))
-        )
+        with contextlib.closing(Library(state / "catalog.sqlite3", changed)) as library:
+            try:
+                await _live(settings, settings_path, state, changed, library)
+            except Exception:
+                if library.damage is None:
+                    raise
+                # Whatever else went wrong then came of it.
+                raise library.damage from None
+
+
+async def _live(
+    settings: Settings, settings_path: Path, state: Path, changed: Bell, library: Library
+) -> None:
+    """Serve until told to end; raises CatalogDamaged, or an error of what else ended it."""
+    loop = asyncio.get_running_loop()
+    core: Core
+
+    def damaged() -> None:
+        loop.call_soon_threadsafe(core.stop_requested.set)
+
+    async with contextlib.AsyncExitStack() as stack:
         core = await _assemble(settings, settings_path, state, changed, library)
+        library.on_damage = damaged
         stack.push_async_callback(core.models.stop)
         await core.restore_pause()
         api = Api(core, importlib.metadata.version("imgq"))
-        server = Server(paths.socket_path(), api.table(), api.closed)
+        table = {method: _answering(handler) for method, handler in api.table().items()}
+        _heed_signals(core)
+        server = Server(paths.socket_path(), table, api.closed)
         await server.start()
         stack.push_async_callback(server.stop)
         _notify("READY=1")
         log.info("listening on %s", paths.socket_path())
         core.models.start()
+        writers.ignore_breaks()
         await asyncio.to_thread(core.watcher.start)
         stack.callback(core.watcher.stop)
-        await stack.enter_async_context(_at_work(core))
-        await core.start()
-        await _until_told(core)
+        stack.callback(core.roots.close)
+        await stack.enter_async_context(_at_work(core, server))
+        async with asyncio.TaskGroup() as group:
+            # On a full disk it waits: what ends the daemon is heard meanwhile.
+            starting = group.create_task(core.start(), name="start")
+            await core.stop_requested.wait()
+            starting.cancel()
+        if library.damage is not None:
+            raise library.damage
         _notify("STOPPING=1")
         log.info("stopping")
+
+
+def _answering(handler: Handler) -> Handler:
+    """Tell a client in words that the catalog is damaged: its question is worth another try."""
+
+    async def answer(session: Session, params: dict[str, Any]) -> Any:
+        try:
+            return await handler(session, params)
+        except CatalogDamaged:
+            text = "the catalog is damaged and is being built again: ask again in a moment"
+            raise Problem("unavailable", text) from None
+
+    return answer
 
 
 async def _assemble(
@@ -88,13 +134,33 @@ async def _assemble(
 
     inbox = Inbox(arrived)
     folder = os.fsencode(state)
-    watcher = Watcher(inbox, os.path.join(folder, b"cookies"))
+
+    def broken() -> None:
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(core.roots.call)
+
+    watcher = Watcher(inbox, os.path.join(folder, b"cookies"), broken)
     proved = await library.read(lambda reader: reader.setting(_PROVED))
     freshness = Freshness(float(proved or 0))
     settler = Settler(settings.watch.settle)
     core = Core(settings, settings_path, folder, changed, library, watcher, settler, freshness)
-    core.roots = Roots(library, watcher, changed, settings.watch.rescan, freshness.proved)
-    core.intake = core.roots.intake = Intake(
+    core.pulse = Pulse(
+        watcher,
+        lambda: core.roots,
+        freshness,
+        changed,
+        lambda: core.intake.arrived(),  # noqa: PLW0108 - made later
+    )
+    core.roots = Roots(
+        library,
+        watcher,
+        changed,
+        settings.watch.rescan,
+        freshness.proved,
+        lambda top, noticed: core.walks.walk(top, noticed),  # noqa: PLW0108 - made later
+        core.pulse.rest,
+    )
+    core.intake = Intake(
         library,
         inbox,
         settler,
@@ -103,7 +169,19 @@ async def _assemble(
         lambda: core.scope,
         lambda: core.roots.all,
         core.roots.holds,
-        lambda: core.pipeline.wake(),  # noqa: PLW0108 - it is made later
+        lambda top, noticed: core.walks.walk(top, noticed),  # noqa: PLW0108 - made later
+        lambda: core.pipeline.wake(),  # noqa: PLW0108 - made later
+    )
+    core.walks = Walks(
+        library,
+        core.intake,
+        freshness,
+        changed,
+        lambda: core.scope,
+        lambda: core.roots.all,
+        core.roots.holds,
+        core.roots.walked,
+        core.roots.judge,
     )
     core.models = Models(settings.model, library, changed, lambda: core.let_work())  # noqa: PLW0108 - it needs the status, made later
     decoders = Decoders(os.cpu_count() or 1, settings.limits)
@@ -123,12 +201,17 @@ async def _assemble(
 
 
 @contextlib.asynccontextmanager
-async def _at_work(core: Core) -> AsyncIterator[None]:
+async def _at_work(core: Core, server: Server) -> AsyncIterator[None]:
     """Run the stages; if one of them ends by a mistake, the daemon ends, loudly."""
+
+    async def look_after() -> None:
+        core.heed_power()
+        await server.keep()
+
     runs = {
         "intake": core.intake.run(),
-        "walks": core.intake.run_walks(),
-        "roots": core.roots.run(core.heed_power),
+        "walks": core.walks.run(),
+        "roots": core.roots.run(look_after),
         "pipeline": core.pipeline.run(),
     }
     tasks = [asyncio.create_task(run, name=name) for name, run in runs.items()]
@@ -151,7 +234,7 @@ async def _at_work(core: Core) -> AsyncIterator[None]:
                 raise outcome
 
 
-async def _until_told(core: Core) -> None:
+def _heed_signals(core: Core) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, core.stop_requested.set)
@@ -163,7 +246,8 @@ async def _until_told(core: Core) -> None:
         task.add_done_callback(reloads.discard)
 
     loop.add_signal_handler(signal.SIGHUP, reload)
-    await core.stop_requested.wait()
+    # Not by the loop: it would be told only after it has answered whoever waits already.
+    signal.signal(signal.SIGCONT, lambda *_: core.pulse.resumed())
 
 
 def _state_folder() -> Path:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
+import errno
 import importlib.metadata
 import logging
 import os
 import sys
+import time
 from pathlib import Path
+from typing import Final
 
 from imgq import paths
 
@@ -16,6 +20,12 @@ try:
     from imgqd import config
 except ModuleNotFoundError as missing:
     sys.exit(f"imgqd: {missing.name} is not installed: pip install 'imgq[daemon]'")
+
+_BEGINNINGS: Final = 3
+"""How often in a row the daemon begins again with a new catalog before it ends."""
+
+_SOON: Final = 300.0
+"""Seconds within which damage that comes again counts as in a row."""
 
 
 def main() -> int:
@@ -49,16 +59,29 @@ def main() -> int:
 def _run(settings: config.Settings, path: Path) -> int:
     # Half a second of FAISS and NumPy that a mistake in the settings need not wait for.
     from imgqd import app  # noqa: PLC0415
-    from imgqd.catalog import CatalogError  # noqa: PLC0415
+    from imgqd.catalog import CatalogDamaged, CatalogError  # noqa: PLC0415
     from imgqd.server import SocketTrouble  # noqa: PLC0415
 
-    try:
-        asyncio.run(app.run(settings, path))
-    except (app.AlreadyRunning, SocketTrouble, CatalogError) as error:
-        return _fail(str(error), 4)
-    except OSError as error:
-        return _fail(f"{error.filename or 'imgqd'}: {error.strerror}", 4)
-    return 0
+    in_a_row = 0
+    while True:
+        began = time.monotonic()
+        try:
+            asyncio.run(app.run(settings, path))
+        except CatalogDamaged as error:
+            in_a_row = in_a_row + 1 if time.monotonic() - began < _SOON else 1
+            if in_a_row > _BEGINNINGS:
+                return _fail(f"the catalog was damaged again ({error}): check the disk", 4)
+            # They may have been changed through the daemon itself.
+            with contextlib.suppress(config.SettingsError):
+                settings = config.load(path)
+        except (app.AlreadyRunning, SocketTrouble, CatalogError) as error:
+            return _fail(str(error), 4)
+        except OSError as error:
+            remedy = ": free some space" if error.errno == errno.ENOSPC else ""
+            where = error.filename or paths.state_folder()
+            return _fail(f"{where}: {error.strerror}{remedy}", 4)
+        else:
+            return 0
 
 
 def _check(path: Path, settings: config.Settings) -> int:

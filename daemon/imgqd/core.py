@@ -6,9 +6,9 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from imgqd import config, machine, scan
 from imgqd.bell import Bell
@@ -18,20 +18,18 @@ from imgqd.intake import Intake
 from imgqd.library import Library
 from imgqd.models import Models
 from imgqd.pipeline import Pipeline
+from imgqd.pulse import NotInSync, Pulse
 from imgqd.records import Hint, shown
 from imgqd.roots import Roots
 from imgqd.scope import Scope, is_picture_name
 from imgqd.settle import Settler
 from imgqd.status import Status
-from imgqd.watch import HOLD, Watcher
+from imgqd.walks import Walks
+from imgqd.watch import Watcher
 
 log = logging.getLogger(__name__)
 
 _PAUSED: Final = "paused_until"
-
-
-class NotInSync(Exception):
-    """The promise cannot be kept (in time); the text says what is still outstanding."""
 
 
 class Core:
@@ -67,6 +65,8 @@ class Core:
         # Set by `app` once they exist.
         self.roots: Roots
         self.intake: Intake
+        self.walks: Walks
+        self.pulse: Pulse
         self.pipeline: Pipeline
         self.models: Models
         self.status: Status
@@ -83,23 +83,25 @@ class Core:
         try:
             async with asyncio.timeout(timeout):
                 await self.started.wait()
-                # A rename or an unmount of a root sends no event.
+                await self.pulse.round_trip()
+                # A rename of a root sends no event.
                 await self.roots.look()
-                await self._cookie()
-                for root in self.roots.all:
-                    if root.online and self.roots.watch.get(root.path) != "live":
-                        self.intake.walk(root.path, asked)
-                mark = time.time()
-                while True:
-                    ring = self.changed.next()
-                    if await self._is_done(mark):
-                        return asked
-                    await ring.wait()
+                await self._until_done(time.time())
+                # Only now it is known which of the folders that came in have no watch.
+                if self.roots.walk_blind(asked):
+                    await self._until_done(time.time())
+                return asked
         except TimeoutError:
-            pending = await self._pending()
             raise NotInSync(
-                f"not in sync after {timeout:g} s: {pending} files are still pending"
+                f"not in sync after {timeout:g} s: {await self._outstanding()}"
             ) from None
+
+    async def _until_done(self, mark: float) -> None:
+        while True:
+            ring = self.changed.next()
+            if await self._is_done(mark):
+                return
+            await ring.wait()
 
     async def _is_done(self, mark: float) -> bool:
         oldest = await self.library.read(lambda reader: reader.oldest_pending())
@@ -107,29 +109,19 @@ class Core:
         if outstanding is None or outstanding > mark:
             return True
         if self.status.paused is not None and oldest is not None and oldest <= mark:
-            pending = await self._pending()
+            _, pending = await self.status.as_of()
             raise NotInSync(f"{pending} files wait: {self.status.paused}: imgqctl resume")
         return False
 
-    async def _pending(self) -> int:
-        return (await self.status.as_of())[1]
-
-    async def _cookie(self) -> None:
-        """Wait until every change before this call has reached the inbox."""
-        if not self.watcher.works:
-            return  # every root is walked instead
-        loop = asyncio.get_running_loop()
-        seen = asyncio.Event()
-
-        def back() -> None:
-            loop.call_soon_threadsafe(seen.set)
-
-        await asyncio.to_thread(self.watcher.cookie, back)
-        await seen.wait()
-        await asyncio.sleep(HOLD)
-        # What arrived is followed by the intake's own task: let it take the inbox first.
-        self.intake.arrived()
-        await asyncio.sleep(0)
+    async def _outstanding(self) -> str:
+        """Say what keeps the answers from being complete, in words."""
+        _, pending = await self.status.as_of()
+        if trouble := self.library.trouble or self.pipeline.trouble:
+            return f"{pending} files are pending: {trouble}"
+        unquiet = self.intake.unsettled
+        if unquiet == pending > 0:
+            return f"{unquiet} files are being written, or were a moment ago"
+        return f"{pending} files are still pending"
 
     async def why(self, path: bytes) -> tuple[str, str | None, str]:  # noqa: PLR0911 - one each
         """Return (state, reason, one sentence) for any path."""
@@ -139,15 +131,24 @@ class Core:
             return "unwatched", None, f"{name} lies in no watched folder: imgqctl add DIR"
         known = next((one for one in self.roots.all if one.path == root), None)
         if known is None or not known.online:
-            reason = self.roots.reasons.get(root, "not seen yet")
+            reason = self.roots.offline.get(root, "not seen yet")
             return "offline", reason, f"{shown(root)} is offline ({reason})"
         exclusion = self.scope.exclusion(path)
         if exclusion is not None:
             return "excluded", exclusion, f"{name} is left out: {exclusion}"
-        seen = await asyncio.to_thread(_look, path, self.scope)
+        row = await self.library.read(lambda reader: reader.row(path))
+        try:
+            seen = await asyncio.to_thread(_look, path, self.scope)
+        except OSError as error:
+            words = error.strerror or str(error)
+            if row is not None and row.state == "indexed":
+                sentence = f"{name} is searchable as it was last seen: now {words.lower()}"
+                return "searchable", words, sentence
+            return "failed", words, f"{name} cannot be looked at: {words.lower()}"
         if isinstance(seen, str):
             return seen, None, _WORDS[seen].format(name)
-        row = await self.library.read(lambda reader: reader.row(path))
+        if self.settler.holds(path):
+            return "pending", "not quiet", f"{name} is being written, or was a moment ago"
         if row is None or row.state == "pending":
             waits = self.status.paused or "it is being worked on"
             return "pending", waits, f"{name} is not in yet: {waits}"
@@ -228,6 +229,13 @@ class Core:
             self._resume.cancel()
             self._resume = None
 
+    async def rescan(self, only: bytes | None) -> None:
+        """Walk all folders, or one, and try anew to watch what has no watch."""
+        if only is None:
+            await self.roots.walk_all(time.time())
+        else:
+            self.walks.walk(only, time.time())
+
     # Settings
 
     async def add_root(self, path: bytes) -> None:
@@ -270,17 +278,21 @@ class Core:
         self.roots.rescan = fresh.watch.rescan
         self.scope = self._scope(fresh)
         if fresh.roots != before.roots:
-            await self.roots.set(fresh.roots)
+            await self.roots.use(fresh.roots)
         if fresh.exclude != before.exclude or fresh.roots != before.roots:
-            self.roots.walk_all(time.time())
+            await self.roots.walk_all(time.time())
         self.heed_power()
+        self.pipeline.limit(fresh.limits)
         if fresh.model != before.model:
             await self.models.use(fresh.model)
             self.let_work()
 
     def follow_later(self, hints: Sequence[Hint]) -> None:
         """Follow hints that the pipeline gives back, in a task of their own."""
-        task = asyncio.create_task(self.intake.follow(hints))
+        self._start_task(self.intake.follow(hints))
+
+    def _start_task(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -292,12 +304,12 @@ _WORDS: Final = {
 
 
 def _look(path: bytes, scope: Scope) -> str | None:
-    if not os.path.lexists(path):
+    """Return what keeps a path from being a picture file; raises OSError where that is hidden."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
         return "missing"
     if not is_picture_name(os.path.basename(path)):
         return "not_an_image"
-    try:
-        seen = scan.observe(path, scope, 0.0, live=True)
-    except OSError:
-        return None
+    seen = scan.observe(path, scope, 0.0, live=True)
     return "not_an_image" if seen is None or seen.stamp is None else None

@@ -88,7 +88,9 @@ class Decoder:
 
     def __init__(self, number: int, limits: LimitSettings) -> None:
         self._name = f"decoder {number}"
-        self._limits = limits
+        self.limits = limits
+        """What the next file is decoded under; the process is started anew for others."""
+        self._under = limits
         self._child: Child | None = None
 
     @property
@@ -100,13 +102,14 @@ class Decoder:
         """Ask the process, under the deadline; raises Undecodable."""
         try:
             running = self._child
-            if running is None or not running.alive:
+            is_new_file = fd is not None
+            if running is None or not running.alive or (is_new_file and self._under != self.limits):
                 running = await self._start()
-            async with asyncio.timeout(self._limits.decode_timeout):
+            async with asyncio.timeout(self._under.decode_timeout):
                 return await running.call(method, params, fd)
         except TimeoutError as error:
             await self.stop()
-            limit = f"{self._limits.decode_timeout:g} s"
+            limit = f"{self._under.decode_timeout:g} s"
             raise Undecodable("timeout", f"decoding took longer than {limit}") from error
         except child.Died as error:
             await self.stop()
@@ -122,10 +125,11 @@ class Decoder:
 
     async def _start(self) -> Child:
         await self.stop()
+        self._under = self.limits
         self._child = await child.start(self._name, "imgqd.decoder")
         bounds = {
-            "memory": self._limits.decode_memory,
-            "pixels": self._limits.max_megapixels * 1_000_000,
+            "memory": self._under.decode_memory,
+            "pixels": self._under.max_megapixels * 1_000_000,
         }
         await self._child.call("limit", bounds)
         return self._child
@@ -154,6 +158,11 @@ class Decoders:
             yield Session(decoder)
         finally:
             self._free.put_nowait(decoder)
+
+    def limit(self, limits: LimitSettings) -> None:
+        """Decode the next files under other limits."""
+        for decoder in self._all:
+            decoder.limits = limits
 
     async def release(self) -> None:
         """End all processes: there is nothing to decode."""

@@ -97,7 +97,7 @@ class Decoder:
                 f"limits.max_megapixels allows ({limit // 1_000_000})",
             )
         self._hand.picture = picture
-        turned = _orientation(picture) in {5, 6, 7, 8}
+        turned = _orientation(picture, content) in {5, 6, 7, 8}
         return {
             "hash": hashlib.blake2b(content, digest_size=16).digest(),
             "format": (picture.format or "?").lower(),
@@ -152,7 +152,13 @@ def _guard(action: Any) -> Any:
         raise Fault("damaged", (str(error) or type(error).__name__)[:200]) from error
 
 
-def _orientation(picture: Image.Image) -> int:
+def _orientation(picture: Image.Image, content: bytes) -> int:
+    if picture.format == "PNG" and "exif" not in picture.info:
+        # Pillow would look for it by decoding the picture, and take what a failed decoding
+        # left of it for the whole when asked again.
+        if b"eXIf" not in content:
+            return 1
+        picture = Image.open(io.BytesIO(content), formats=FORMATS)
     try:
         return int(picture.getexif().get(0x0112, 1))
     except Exception:  # noqa: BLE001 - broken metadata never costs the picture

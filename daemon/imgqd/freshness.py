@@ -30,6 +30,9 @@ class Freshness:
         self._held: dict[int, float] = {}
         self._serial = itertools.count()
         self._proved = since
+        self.doubts = 0
+        """How often it was doubted that events are followed as they come."""
+        self._trusted = 0
 
     def include(self, oldest: Oldest) -> None:
         """Count a source's oldest outstanding notice, too."""
@@ -59,6 +62,14 @@ class Freshness:
         times = [pending, *self._held.values(), *(source() for source in self._sources)]
         return min((one for one in times if one is not None), default=None)
 
+    def doubt(self) -> None:
+        """Claim nothing beyond what is proved, until `trust`; may be called by a signal handler."""
+        self.doubts += 1
+
+    def trust(self, doubts: int) -> None:
+        """Take back the doubts, unless there are more of them by now."""
+        self._trusted = doubts
+
     def proved(self) -> float:
         """Return the latest moment that was ever claimed: what a lost event may reach back to."""
         return self._proved
@@ -74,6 +85,8 @@ class Freshness:
             claims.append(oldest - LAG)
         if blind_since is not None:
             claims.append(blind_since)
+        if self.doubts != self._trusted:
+            claims.append(self._proved)
         # A change that was noticed late does not make an earlier claim truer.
         claim = min(claims)
         self._proved = max(self._proved, claim) if oldest is None else self._proved

@@ -10,24 +10,26 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum
-from typing import Final
+from typing import Final, NamedTuple
 
-from imgqd import scan
+from imgqd import scan, writers
 from imgqd.bell import Bell
-from imgqd.catalog import Reader
 from imgqd.freshness import Freshness
+from imgqd.inbox import Inbox
 from imgqd.library import Library
-from imgqd.records import Hint, Observed, Root, Stamp, shown
-from imgqd.scope import NO_MEDIA, Scope, is_within
-from imgqd.settle import Settler
-from imgqd.watch import Inbox
+from imgqd.records import Hint, Observed, Root, shown
+from imgqd.scope import NO_MEDIA, Scope
+from imgqd.settle import Full, Settler
 
 log = logging.getLogger(__name__)
 
-_BLOCK: Final = 512
+BLOCK: Final = 512
 """Paths that are looked at and committed together."""
+
+_LATELY: Final = 60.0
+"""Seconds after its last change in which a file may still be in a writer's hands."""
 
 
 class _Verdict(Enum):
@@ -35,12 +37,17 @@ class _Verdict(Enum):
     KEEP = "it may not be looked at: leave what is known of it"
 
 
+class _Seen(NamedTuple):
+    one: Observed | _Verdict
+    is_written: bool | None = None
+
+
 class Intake:
     """Follows hints. `scope` and `roots` are asked anew each time: settings change.
 
     `identity_holds` says whether a root is still the folder it was: a path that
-    is missing because its whole root is gone was not deleted. `queued` is called
-    when there are new pending files.
+    is missing because its whole root is gone was not deleted. `walk` is called
+    with folders to walk, and `queued` when there are new pending files.
     """
 
     def __init__(
@@ -53,6 +60,7 @@ class Intake:
         scope: Callable[[], Scope],
         roots: Callable[[], Sequence[Root]],
         identity_holds: Callable[[Root], bool],
+        walk: Callable[[bytes, float], None],
         queued: Callable[[], None],
     ) -> None:
         self._library = library
@@ -63,12 +71,11 @@ class Intake:
         self._scope = scope
         self._roots = roots
         self._identity_holds = identity_holds
+        self._walk = walk
         self._queued = queued
         self._arrived = asyncio.Event()
-        self._walks: dict[bytes, tuple[float, int]] = {}
-        self._to_walk = asyncio.Event()
-        self.walked: dict[bytes, float] = {}
-        """When the last complete walk of each root began."""
+        self._roomy = asyncio.Event()
+        self._refused: tuple[float, int] | None = None
         freshness.include(inbox.oldest)
         freshness.include(settler.oldest)
 
@@ -81,14 +88,11 @@ class Intake:
         """Note that the inbox is not empty; call it in the event loop's thread."""
         self._arrived.set()
 
-    def walk(self, top: bytes, noticed: float) -> None:
-        """Queue a walk of a folder; a queued walk of the same folder serves both."""
-        known = self._walks.pop(top, None)
-        if known is not None:
-            self._freshness.release(known[1])
-            noticed = min(noticed, known[0])
-        self._walks[top] = (noticed, self._freshness.hold(noticed))
-        self._to_walk.set()
+    async def room(self) -> None:
+        """Wait until files that are not quiet can be held again."""
+        while not self._settler.room:
+            self._roomy.clear()
+            await self._roomy.wait()
 
     async def run(self) -> None:
         """Follow the inbox for ever."""
@@ -106,64 +110,81 @@ class Intake:
                 paths, lost = self._inbox.take()
                 if lost:
                     log.warning("events were lost: looking through all folders")
-                    for root in self._roots():
-                        self.walk(root.path, self._freshness.proved())
+                    self._walk_all(self._freshness.proved())
                 hints = [Hint(path, noticed, live=True) for path, noticed in paths.items()]
                 await self.follow(hints + self._settler.due(time.monotonic()))
-
-    async def run_walks(self) -> None:
-        """Walk the queued folders for ever, one at a time."""
-        while True:
-            await self._to_walk.wait()
-            self._to_walk.clear()
-            while self._walks:
-                top = next(iter(self._walks))
-                noticed, ticket = self._walks.pop(top)
-                try:
-                    await self._walk(top, noticed)
-                finally:
-                    self._freshness.release(ticket)
-                    self._changed.ring()
+                self._make_room()
 
     async def follow(self, hints: Sequence[Hint]) -> None:
         """Look at the paths and bring the catalog in line, all but what is not quiet yet."""
-        for start in range(0, len(hints), _BLOCK):
-            block = hints[start : start + _BLOCK]
+        due = self._settler.next_due()
+        for start in range(0, len(hints), BLOCK):
+            block = hints[start : start + BLOCK]
             with self._freshness.holding(min(hint.noticed for hint in block)):
                 seen = await asyncio.to_thread(self._look, block)
                 await self._apply(self._settled(block, seen))
+        if self._settler.next_due() != due:
+            self._arrived.set()  # `run` waits for another moment
         self._changed.ring()
 
-    def _look(self, hints: Sequence[Hint]) -> list[Observed | _Verdict]:
-        scope = self._scope()
-        seen: list[Observed | _Verdict] = []
-        for hint in hints:
-            if os.path.basename(hint.path) == NO_MEDIA:
-                seen.append(_Verdict.WALK)
-                continue
-            try:
-                one = scan.observe(hint.path, scope, hint.noticed, live=hint.live)
-                seen.append(_Verdict.WALK if one is None else one)
-            except OSError as error:
-                # Not "gone": a folder that may not be entered keeps what it had.
-                log.info("cannot look at %s: %s", shown(hint.path), error.strerror)
-                seen.append(_Verdict.KEEP)
-        return seen
+    def _walk_all(self, noticed: float) -> None:
+        for root in self._roots():
+            self._walk(root.path, noticed)
 
-    def _settled(
-        self, hints: Sequence[Hint], seen: Sequence[Observed | _Verdict]
-    ) -> list[Observed]:
+    def _make_room(self) -> None:
+        if not self._settler.room:
+            return
+        self._roomy.set()
+        if self._refused is not None:
+            # What could not be held is found again by looking through everything.
+            (noticed, ticket), self._refused = self._refused, None
+            self._walk_all(noticed)
+            self._freshness.release(ticket)
+
+    def _look(self, hints: Sequence[Hint]) -> list[_Seen]:
+        scope, now = self._scope(), time.time()
+        return [self._look_at(hint, scope, now) for hint in hints]
+
+    @staticmethod
+    def _look_at(hint: Hint, scope: Scope, now: float) -> _Seen:
+        if os.path.basename(hint.path) == NO_MEDIA:
+            return _Seen(_Verdict.WALK)
+        try:
+            one = scan.observe(hint.path, scope, hint.noticed, live=hint.live)
+        except OSError as error:
+            # Not "gone": a folder that may not be entered keeps what it had.
+            log.info("cannot look at %s: %s", shown(hint.path), error.strerror)
+            return _Seen(_Verdict.KEEP)
+        if one is None:
+            return _Seen(_Verdict.WALK)
+        if one.stamp is None or max(one.stamp.mtime_ns, one.stamp.ctime_ns) / 1e9 < now - _LATELY:
+            return _Seen(one)
+        return _Seen(one, writers.being_written(one.path))
+
+    def _settled(self, hints: Sequence[Hint], seen: Sequence[_Seen]) -> list[Observed]:
         now, wall = time.monotonic(), time.time()
         ready = []
-        for hint, one in zip(hints, seen, strict=True):
+        for hint, (one, is_written) in zip(hints, seen, strict=True):
             if isinstance(one, _Verdict):
                 self._settler.drop(hint.path)
                 if one is _Verdict.WALK:
                     is_mark = os.path.basename(hint.path) == NO_MEDIA
-                    self.walk(os.path.dirname(hint.path) if is_mark else hint.path, hint.noticed)
-            elif (kept := self._settler.offer(hint, one.stamp, now, wall)) is not None:
+                    self._walk(os.path.dirname(hint.path) if is_mark else hint.path, hint.noticed)
+                continue
+            try:
+                kept = self._settler.offer(hint, one.stamp, now, wall, is_written=is_written)
+            except Full:
+                self._refuse(hint.noticed)
+                continue
+            if kept is not None:
                 ready.append(Observed(one.path, one.stamp, kept.noticed, kept.live))
         return ready
+
+    def _refuse(self, noticed: float) -> None:
+        if self._refused is not None:
+            noticed = min(noticed, self._refused[0])
+            self._freshness.release(self._refused[1])
+        self._refused = (noticed, self._freshness.hold(noticed))
 
     async def _apply(self, observed: Sequence[Observed]) -> None:
         scope = self._scope()
@@ -187,50 +208,7 @@ class Intake:
             )
             if change.queued:
                 self._queued()
-
-    async def _walk(self, top: bytes, noticed: float) -> None:
-        scope = self._scope()
-        began = time.time()
-        root = next((one for one in self._roots() if one.path == scope.root_of(top)), None)
-        if root is None or scope.exclusion(top) is not None:
-            return
-        tally = scan.Tally()
-
-        def stamps(folder: bytes) -> dict[bytes, Stamp]:
-            return self._library.ask(lambda reader: reader.stamps(folder))
-
-        walk = scan.differences(top, scope, stamps, tally)
-        while (block := await asyncio.to_thread(_gather, walk)) is not None:
-            await self.follow([Hint(path, noticed, live=False) for path in block])
-        await self._forget_unmet(top, root, scope, tally)
-        if top == root.path:
-            self.walked[top] = began
-        for folder in tally.unreadable:
-            log.warning("cannot read %s: its pictures stay as they were", shown(folder))
-
-    async def _forget_unmet(self, top: bytes, root: Root, scope: Scope, tally: scan.Tally) -> None:
-        def unmet(reader: Reader) -> list[bytes]:
-            return [
-                folder
-                for folder in reader.folders_below(top)
-                if folder not in tally.folders
-                and scope.root_of(folder) == root.path
-                and not any(is_within(folder, closed) for closed in tally.unreadable)
-            ]
-
-        gone = await self._library.read(unmet)
-        if gone and self._identity_holds(root):
-            now = time.time()
-            await self._library.change(lambda writer: writer.forget_folders(gone, now))
-
-
-def _gather(walk: Iterator[list[bytes]]) -> list[bytes] | None:
-    """Return the next paths of a walk, a few hundred at a time, or None at its end."""
-    paths: list[bytes] = []
-    folders = 0
-    for differences in walk:
-        paths.extend(differences)
-        folders += 1
-        if len(paths) >= _BLOCK or folders >= _BLOCK:
-            return paths
-    return paths if folders else None
+            if change.kin:
+                # Their rows agree once they are looked at, so this comes to an end.
+                noticed = min(one.noticed for one in sound)
+                await self.follow([Hint(path, noticed, live=True) for path in change.kin])

@@ -1,6 +1,8 @@
-"""The machine that we live on: its power and its memory. The only home of psutil."""
+"""The machine that we live on: power, memory, mounts. The only home of psutil."""
 
 from __future__ import annotations
+
+import os
 
 import psutil
 
@@ -21,3 +23,8 @@ def memory_of(pid: int) -> int | None:
     except psutil.Error:
         return None
     return int(getattr(memory, "pss", memory.uss))
+
+
+def mounts() -> list[tuple[bytes, str]]:
+    """Return (mount point, name of the file system type) of every mount, later ones on top."""
+    return [(os.fsencode(one.mountpoint), one.fstype) for one in psutil.disk_partitions(all=True)]

@@ -11,12 +11,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 
 from imgqd.bell import Bell
+from imgqd.config import LimitSettings
 from imgqd.decode import Decoders, Moved, Session, Undecodable, opened
 from imgqd.embed import NoModel, PictureEmbedder
 from imgqd.library import Library
@@ -53,6 +54,14 @@ class _Decoded:
     model: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """Files of one content: the first is decoded and embedded for all of them."""
+
+    leader: int
+    others: list[Work] = field(default_factory=list)
+
+
 class Pipeline:
     """Works off the pending files; `again` is called with paths that changed under our hands."""
 
@@ -72,7 +81,7 @@ class Pipeline:
         self._todo: asyncio.Queue[Work] = asyncio.Queue(_AHEAD)
         self._decoded: asyncio.Queue[_Decoded] = asyncio.Queue(2 * _AHEAD)
         self._busy: dict[int, Work] = {}
-        self._twins: dict[bytes, list[Work]] = {}
+        self._twins: dict[bytes, _Shared] = {}
         self._wake = asyncio.Event()
         self._running = asyncio.Event()
         self.bulk = True
@@ -86,6 +95,10 @@ class Pipeline:
     def decoder_pids(self) -> list[int]:
         """The processes that decode at the moment."""
         return self._decoders.pids
+
+    def limit(self, limits: LimitSettings) -> None:
+        """Decode the next files under other limits."""
+        self._decoders.limit(limits)
 
     def wake(self) -> None:
         """Note that there may be pending files."""
@@ -154,7 +167,7 @@ class Pipeline:
                 await self._store([], [Failed(work, "crash", detail)])
                 continue
             try:
-                decoded = await self._decode(work)
+                decoded = await self._decoded_or_done(work)
             except Undecodable as error:
                 await self._store([], [Failed(work, error.reason, error.detail)])
             except Moved:
@@ -172,6 +185,16 @@ class Pipeline:
                 if decoded is not None:
                     await self._decoded.put(decoded)
 
+    async def _decoded_or_done(self, work: Work) -> _Decoded | None:
+        try:
+            return await self._decode(work)
+        except (Moved, OSError):
+            # Files of the same content wait for this one no longer.
+            led = [one for one, shared in self._twins.items() if shared.leader == work.file]
+            for content in led:
+                await self._undo(self._twins.pop(content).others)
+            raise
+
     async def _decode(self, work: Work) -> _Decoded | None:
         """Return the pixels to embed, or None when nothing is left to do for the file."""
         library = self._library
@@ -187,7 +210,7 @@ class Pipeline:
                     done = Indexed(work, picture, None)
                 elif picture.hash in self._twins:
                     # The same bytes are on their way already: share that one's fate.
-                    self._twins[picture.hash].append(work)
+                    self._twins[picture.hash].others.append(work)
                     return None
                 else:
                     return await self._pixels(session, work, picture)
@@ -200,11 +223,11 @@ class Pipeline:
         model, number = self._library.model, self._library.model_id
         assert model is not None
         assert number is not None
-        self._twins[picture.hash] = []
+        self._twins[picture.hash] = _Shared(work.file)
         try:
             pixels = await session.pixels(model)
         except Undecodable as error:
-            twins = self._twins.pop(picture.hash)
+            twins = self._twins.pop(picture.hash).others
             await self._store([], [Failed(twin, error.reason, error.detail) for twin in twins])
             raise
         self._library.counters["decoded"] += 1
@@ -215,14 +238,8 @@ class Pipeline:
             batch = await self._gather()
             vectors = await self._vectors(batch)
             if vectors is None:
-                undone = [
-                    work
-                    for one in batch
-                    for work in (one.work, *self._twins.pop(one.picture.hash, ()))
-                ]
-                await self._give_back([work.file for work in undone])
-                for work in undone:
-                    self._drop(work)
+                for one in batch:
+                    await self._undo([one.work, *self._twins.pop(one.picture.hash).others])
                 continue
             indexed, failed = [], []
             for one, vector in zip(batch, vectors, strict=True):
@@ -235,13 +252,19 @@ class Pipeline:
                 else:
                     indexed.append(Indexed(one.work, one.picture, vector))
                     self._library.counters["embedded"] += 1
-                for twin in self._twins.pop(one.picture.hash, ()):
+                for twin in self._twins.pop(one.picture.hash).others:
                     if vector is not None:
                         indexed.append(Indexed(twin, one.picture, None))
                         self._library.counters["reused"] += 1
                     else:
                         failed.append(Failed(twin, "embedder_crash", detail))
             await self._store(indexed, failed, batch[0].model)
+
+    async def _undo(self, works: Sequence[Work]) -> None:
+        """Let files be taken again as if they never had been."""
+        await self._give_back([work.file for work in works])
+        for work in works:
+            self._drop(work)
 
     async def _vectors(self, batch: Sequence[_Decoded]) -> list[Vector | None] | None:
         """Return the batch's vectors, or None when its pixels are another model's.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -58,6 +59,21 @@ class Observed:
     stamp: Stamp | None
     noticed: float
     live: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """A walk that came to its end: what it met below `top`, and what it could not read."""
+
+    top: bytes
+    root: bytes
+    began: float
+    """Unix time: everything that was there before is in the catalog, or in the settler's hands."""
+    spent: float
+    """Seconds."""
+    folders: Mapping[bytes, tuple[int, int]]
+    """Path -> (device, inode)."""
+    unreadable: Sequence[bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +137,8 @@ class Change:
     queued: int = 0
     reused: int = 0
     removed: int = 0
+    kin: tuple[bytes, ...] = ()
+    """Other names of a file that changed (hard links): no event comes for them."""
 
 
 @dataclass(frozen=True, slots=True)

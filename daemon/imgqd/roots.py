@@ -1,9 +1,10 @@
 """The watched folders: there or not, watched or only walked, and looked after.
 
 The only timer of an idle daemon lives here: every ten seconds it compares each
-root's (device, inode) with what it was, because a rename or an unmount of a
-root sends no event at all. A root that is gone is *offline*: its pictures are
-hidden, never deleted.
+root's (device, inode) with what it was, because a rename of a root sends no
+event at all. A root that is gone is *offline*: its pictures are hidden, never
+deleted. What ends the ten seconds early is a mount that came or went, or a
+thread of the watcher that died.
 """
 
 from __future__ import annotations
@@ -11,16 +12,18 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-import os
-import stat
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Final
 
+from imgqd import inotify, mounts, places
 from imgqd.bell import Bell
-from imgqd.intake import Intake
+from imgqd.coverage import Cover
+from imgqd.freshness import LAG
+from imgqd.inotify import Covered
 from imgqd.library import Library
-from imgqd.records import Root, shown, signed
+from imgqd.records import Root, Walked, shown
+from imgqd.scope import is_within
 from imgqd.watch import Watcher
 
 log = logging.getLogger(__name__)
@@ -30,9 +33,16 @@ _LOOK: Final = 10.0
 
 _DAY: Final = 86400.0
 
+_RETRY: Final = 60.0
+"""Seconds between two attempts at watching what has no watch, at least."""
+
 
 class Roots:
-    """Keeps every root's state true in catalog, watcher and index."""
+    """Keeps every root's state true in catalog, watcher and index.
+
+    `proved` gives the time up to which the answers were ever known to be complete,
+    `walk` queues a walk, `settled` waits until the watcher has told all it knows.
+    """
 
     def __init__(
         self,
@@ -41,97 +51,186 @@ class Roots:
         changed: Bell,
         rescan: float,
         proved: Callable[[], float],
+        walk: Callable[[bytes, float], None],
+        settled: Callable[[], Awaitable[None]],
     ) -> None:
         self._library = library
         self._watcher = watcher
         self._changed = changed
         self._proved = proved
+        self._walk = walk
+        self._settled = settled
         self._tidy_next = 0.0
+        self._looked = time.time()
         self._lock = asyncio.Lock()
+        self._called = asyncio.Event()
+        self._mounts: Mapping[bytes, str] = {}
+        self._news = mounts.News()
+        self._remounted = False
         self.rescan = rescan
-        self.intake: Intake | None = None
         self.all: Sequence[Root] = ()
-        self.watch: dict[bytes, str] = {}
-        """How a root is covered: live, or scan_only."""
-        self.reasons: dict[bytes, str] = {}
-        """Why a root is offline or only walked, in words."""
+        self.cover: dict[bytes, Cover] = {}
+        """How the changes of each online root are noticed."""
+        self.offline: dict[bytes, str] = {}
+        """Why a root is offline, in words."""
 
-    async def set(self, paths: Sequence[bytes]) -> None:
+    async def start(self, paths: Sequence[bytes]) -> None:
+        """Take over what the catalog knows, then make these the roots."""
+        self._mounts = await asyncio.to_thread(mounts.table)
+        if (number := self._news.fileno()) is not None:
+            asyncio.get_running_loop().add_reader(number, self._on_mounts)
+        await self._reload()
+        await self.use(paths)
+
+    def close(self) -> None:
+        """Listen no longer to mounts."""
+        if (number := self._news.fileno()) is not None:
+            asyncio.get_running_loop().remove_reader(number)
+        self._news.close()
+
+    async def use(self, paths: Sequence[bytes]) -> None:
         """Make these the roots; forget what lay below others, look at the new ones."""
         async with self._lock:
             for root in self.all:
                 if root.path not in paths:
                     await asyncio.to_thread(self._watcher.remove, root.path)
+                    self.cover.pop(root.path, None)
+                    self.offline.pop(root.path, None)
             await self._library.change(lambda writer: writer.set_roots(paths, time.time()))
             await self._reload()
-            self.watch = {path: how for path, how in self.watch.items() if path in paths}
-            self.reasons = {path: why for path, why in self.reasons.items() if path in paths}
         await self.look()
 
-    async def start(self, paths: Sequence[bytes]) -> None:
-        """Take over what the catalog knows, then make these the roots."""
-        await self._reload()
-        await self.set(paths)
-
-    async def run(self, also: Callable[[], None]) -> None:
+    async def run(self, also: Callable[[], Awaitable[None]]) -> None:
         """Look at the roots every ten seconds, and through them every `watch.rescan`.
 
         `also` is called with each look: what else sends no event is looked at then.
         """
         while True:
-            also()
+            await also()
             await self._tidy()
-            await asyncio.sleep(_LOOK)
+            await self._rest()
             await self.look()
-            self._rescan_the_due()
+            await self._walk_the_due()
+
+    def call(self) -> None:
+        """Look at once; for the event loop's thread."""
+        self._called.set()
 
     async def look(self) -> None:
         """Compare every root with the disk, and act on what changed."""
         async with self._lock:
+            began = time.time()
+            if self._watcher.is_deaf:
+                await self._listen_anew()
+            if self._news.came() or self._remounted:
+                await self._look_at_mounts()
+            lost = self._watcher.lost()
             for root in self.all:
-                await self._look_at(root)
+                await self._look_at(root, is_lost=root.path in lost)
+            self._looked = began
 
     def holds(self, root: Root) -> bool:
         """Return whether a root's path still is the folder it was."""
-        return root.identity is not None and identity(root.path)[0] == root.identity
+        return root.identity is not None and places.identity(root.path)[0] == root.identity
 
-    def walk_all(self, noticed: float, only: bytes | None = None) -> None:
-        """Queue a walk of every online root, or of one folder."""
-        assert self.intake is not None
-        for root in self.all:
-            if root.online and only is None:
-                self.intake.walk(root.path, noticed)
-        if only is not None:
-            self.intake.walk(only, noticed)
+    async def walk_all(self, noticed: float) -> None:
+        """Queue a walk of every online root; try anew to watch what has no watch."""
+        async with self._lock:
+            for root in self.all:
+                cover = self.cover.get(root.path)
+                if cover is not None and cover.watch != "live":
+                    await self._watch(root.path)
+                if root.online:
+                    self._walk(root.path, noticed)
+
+    def walk_blind(self, noticed: float) -> bool:
+        """Queue walks of all that no event comes from; return whether there is any."""
+        tops = [top for path, cover in self.cover.items() for top in cover.blind_tops(path)]
+        for top in tops:
+            self._walk(top, noticed)
+        return bool(tops)
 
     def blind_since(self) -> float | None:
-        """Return up to when the roots that have no watch are known, None where all have one."""
-        assert self.intake is not None
-        walked = self.intake.walked
-        times = [
-            walked.get(root.path, self._proved())
-            for root in self.all
-            if root.online and self.watch.get(root.path) != "live"
-        ]
-        return min(times, default=None)
+        """Return up to when all that has no events is known, None where all has."""
+        times = [cover.blind_since() for cover in self.cover.values()]
+        # Between two of the queues an event is in none of them: for a moment all seemed clear.
+        behind = self._watcher.behind_since()
+        times.append(None if behind is None else behind - LAG)
+        if any(self._differs(root) for root in self.all):
+            times.append(self._looked)
+            self.call()
+        times += [self._proved() for one in self.all if one.online and one.path not in self.cover]
+        return min((one for one in times if one is not None), default=None)
 
-    async def _look_at(self, root: Root) -> None:
-        found, why = await asyncio.to_thread(identity, root.path)
+    def _differs(self, root: Root) -> bool:
+        """Return whether a root came, went or was exchanged since the last look."""
+        if mounts.is_remote(mounts.kind_of(root.path, self._mounts)):
+            return False  # nothing is claimed of those beyond their last walk, and they may hang
+        return places.look(root)[0] != (root.identity if root.online else None)
+
+    def is_walked(self, root: Root) -> bool:
+        """Return whether a root that is online was looked through once."""
+        cover = self.cover.get(root.path)
+        return cover is not None and cover.walked is not None
+
+    def walked(self, walk: Walked) -> None:
+        """Take note of a walk that is through."""
+        cover = self.cover.get(walk.root)
+        if cover is not None:
+            cover.note(walk, self.rescan)
+            self.call()  # another walk may be due before the next look
+
+    async def judge(self) -> None:
+        """Find out which of the folders that were just walked have no watch."""
+        async with self._lock:
+            if self._watcher.is_deaf:
+                return  # it begins anew in a moment, and everything is walked then
+            met = {path: cover for path, cover in self.cover.items() if cover.has_met()}
+            covered = await asyncio.to_thread(self._watcher.covered)
+            if any(cover.without_watch(covered) for cover in met.values()):
+                # Watches for new folders may be on their way: let the watcher come to rest first.
+                await self._settled()
+                covered = await asyncio.to_thread(self._watcher.covered)
+            for path, cover in met.items():
+                await self._judge(path, cover, covered)
+        self._changed.ring()
+
+    async def _judge(self, path: bytes, cover: Cover, covered: Covered | None) -> None:
+        cover.closed = await self._closed(cover.unreadable)
+        missing, before = cover.without_watch(covered), cover.why
+        cover.judge(missing, self.rescan, inotify.limit("max_user_watches"))
+        if cover.watch == "scan_only":
+            return
+        if cover.why not in {None, before}:
+            log.warning("%s is watched in part: %s", shown(path), cover.why)
+        if missing and cover.retry <= time.time():
+            cover.retry = time.time() + max(_RETRY, self.rescan)
+            await self._watch(path)
+            self._walk(path, self._proved())
+
+    async def _closed(self, unreadable: Iterable[bytes]) -> set[bytes]:
+        folders = list(unreadable)
+        return await self._library.read(
+            lambda reader: {one for one in folders if reader.folders_below(one)}
+        )
+
+    async def _look_at(self, root: Root, *, is_lost: bool) -> None:
+        found, why = await asyncio.to_thread(places.look, root)
         if found is None:
-            if root.online or root.path not in self.reasons:
+            if root.online or root.path not in self.offline:
                 log.warning("%s is offline: %s", shown(root.path), why)
                 await self._go(root, None)
-            if self.reasons.get(root.path) != why:
-                self.reasons[root.path] = why
+            if self.offline.get(root.path) != why:
+                self.offline[root.path] = why
                 self._changed.ring()
-        elif not root.online or found != root.identity or root.path not in self.watch:
+        elif is_lost or root.path not in self.cover or found != root.identity:
             await self._go(root, found)
-            await self._cover(root.path)
+            await self._begin(root.path)
 
     async def _go(self, root: Root, found: tuple[int, int] | None) -> None:
         await asyncio.to_thread(self._watcher.remove, root.path)
-        self.watch.pop(root.path, None)
-        self.reasons.pop(root.path, None)
+        self.cover.pop(root.path, None)
+        self.offline.pop(root.path, None)
         await self._library.change(lambda writer: writer.set_root_state(root, found, time.time()))
         if found is not None and (number := self._library.model_id) is not None:
             # The model may have changed while the folder was away.
@@ -140,22 +239,60 @@ class Roots:
             )
         await self._reload()
 
-    async def _cover(self, path: bytes) -> None:
+    async def _begin(self, path: bytes) -> None:
         """Watch a root and look through it; the watch first, so that nothing falls between."""
-        assert self.intake is not None
-        self.intake.walked.pop(path, None)
         began = time.time()
+        self.cover[path] = Cover(since=min(began, self._proved()))
+        await self._watch(path)
+        spent = time.time() - began
+        log.info("watching %s: %s (%.1f s)", shown(path), self.cover[path].watch, spent)
+        # What changed while nobody watched may be as old as the last proof of being current.
+        self._walk(path, self.cover[path].since)
+
+    async def _watch(self, path: bytes) -> None:
+        cover = self.cover[path]
+        kind = mounts.kind_of(path, self._mounts)
+        inside = mounts.below(path, self._mounts)
+        cover.remote = {point: one for point, one in inside.items() if mounts.is_remote(one)}
+        cover.watch, cover.why = "live", None
         try:
+            if mounts.is_remote(kind):
+                raise OSError(errno.EREMOTE, f"{kind} tells of no changes that are made elsewhere")
             await asyncio.to_thread(self._watcher.add, path)
         except OSError as error:
-            self.watch[path] = "scan_only"
-            self.reasons[path] = _no_watch(error)
-            log.warning("%s is not watched: %s", shown(path), self.reasons[path])
-        else:
-            self.watch[path] = "live"
-            log.info("watching %s (%.1f s)", shown(path), time.time() - began)
-        # What changed while nobody watched may be as old as the last proof of being current.
-        self.intake.walk(path, min(began, self._proved()))
+            cover.watch, cover.why = "scan_only", _no_watch(error)
+            log.warning("%s is not watched: %s", shown(path), cover.why)
+
+    async def _listen_anew(self) -> None:
+        log.warning("the watcher begins anew: looking through all folders")
+        since = self._proved()
+        await asyncio.to_thread(self._watcher.restart)
+        for path in self.cover:
+            await self._watch(path)
+            self._walk(path, since)
+
+    async def _look_at_mounts(self) -> None:
+        self._remounted = False
+        before, self._mounts = self._mounts, await asyncio.to_thread(mounts.table)
+        changed = {point for point, _ in before.items() ^ self._mounts.items()}
+        # One that was exchanged for another of its type looks the same in the table.
+        local = {point for point, kind in self._mounts.items() if not mounts.is_remote(kind)}
+        for path in self.cover:
+            if any(is_within(point, path) and point != path for point in changed | local):
+                log.info("mounts changed in %s", shown(path))
+                await self._watch(path)
+                self._walk(path, self._proved())
+
+    async def _rest(self) -> None:
+        """Wait for the next look, or for a call."""
+        times = (due for path, cover in self.cover.items() for _, due in cover.due_walks(path))
+        due = min(times, default=float("inf"))
+        try:
+            async with asyncio.timeout(max(0.0, min(_LOOK, due - time.time()))):
+                await self._called.wait()
+        except TimeoutError:
+            pass
+        self._called.clear()
 
     async def _tidy(self) -> None:
         if time.monotonic() < self._tidy_next:
@@ -165,30 +302,28 @@ class Roots:
         if gone:
             log.info("forgot %d pictures that have been gone for a week", gone)
 
-    def _rescan_the_due(self) -> None:
-        assert self.intake is not None
+    async def _walk_the_due(self) -> None:
         now = time.time()
-        for root in self.all:
-            last = self.intake.walked.get(root.path)
-            if root.online and last is not None and last + self.rescan <= now:
-                self.intake.walk(root.path, now)
+        for path, cover in list(self.cover.items()):
+            for top, due in cover.due_walks(path):
+                if due > now:
+                    continue
+                cover.is_walked(path, top)
+                if cover.watch == "scan_only" and cover.retry <= now:
+                    cover.retry = now + max(_RETRY, self.rescan)
+                    async with self._lock:
+                        await self._watch(path)
+                self._walk(top, now)
+
+    def _on_mounts(self) -> None:
+        # The loop's own look at the descriptor has taken the news already.
+        self._news.came()
+        self._remounted = True
+        self._called.set()
 
     async def _reload(self) -> None:
         self.all = await self._library.write(lambda writer: writer.roots())
         self._changed.ring()
-
-
-def identity(path: bytes) -> tuple[tuple[int, int] | None, str]:
-    """Return ((device, inode), "") of a folder that can be read, or (None, why not)."""
-    try:
-        status = os.stat(path)
-    except OSError as error:
-        return None, error.strerror or str(error)
-    if not stat.S_ISDIR(status.st_mode):
-        return None, "not a folder"
-    if not os.access(path, os.R_OK | os.X_OK):
-        return None, "permission denied"
-    return (signed(status.st_dev), signed(status.st_ino)), ""
 
 
 def _no_watch(error: OSError) -> str:

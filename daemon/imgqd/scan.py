@@ -11,19 +11,23 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from imgqd.records import Observed, Stamp, is_regular
 from imgqd.scope import NO_MEDIA, Scope, is_picture_name
 
-Known = Callable[[bytes], Mapping[bytes, Stamp]]
-"""Gives the catalog's files of one folder: name -> stamp."""
+Known = Callable[[bytes], Mapping[bytes, tuple[int, ...]]]
+"""Gives the catalog's files of one folder: name -> the fields of its stamp."""
+
+_SIGN: Final = 1 << 63
+"""From here on numbers are held as negative ones."""
 
 
 @dataclass(slots=True)
 class Tally:
-    """What a walk saw: the folders it visited and those it could not read."""
+    """What a walk saw: folders with their (device, inode), and those it could not read."""
 
-    folders: set[bytes] = field(default_factory=set)
+    folders: dict[bytes, tuple[int, int]] = field(default_factory=dict)
     unreadable: list[bytes] = field(default_factory=list)
     files: int = 0
 
@@ -40,6 +44,7 @@ def differences(top: bytes, scope: Scope, known: Known, tally: Tally) -> Iterato
         try:
             with os.scandir(folder) as entries:
                 listed = list(entries)
+            status = os.stat(folder)
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError:
@@ -47,7 +52,7 @@ def differences(top: bytes, scope: Scope, known: Known, tally: Tally) -> Iterato
             continue
         if any(entry.name == NO_MEDIA for entry in listed):
             continue
-        tally.folders.add(folder)
+        tally.folders[folder] = (status.st_dev, status.st_ino)
         yield _compare(folder, listed, scope, known(folder), tally, stack)
 
 
@@ -55,21 +60,22 @@ def _compare(
     folder: bytes,
     listed: list[os.DirEntry[bytes]],
     scope: Scope,
-    before: Mapping[bytes, Stamp],
+    before: Mapping[bytes, tuple[int, ...]],
     tally: Tally,
     stack: list[bytes],
 ) -> list[bytes]:
     root = scope.root_of(folder) or folder
     below = folder[len(root) :].strip(b"/")
+    prefix = below + b"/" if below else b""
     different = []
     met = set()
     for entry in listed:
         name = entry.name
-        inside = below + b"/" + name if below else name
         if _is_folder(entry):
-            if scope.rule_for(name, inside) is None and _is_ours(entry.path, scope):
+            if scope.rule_for(name, prefix + name) is None and _is_ours(entry.path, scope):
                 stack.append(entry.path)
-        elif is_picture_name(name) and scope.rule_for(name, inside) is None:
+        # What the catalog holds has a picture's name.
+        elif (name in before or is_picture_name(name)) and not scope.rule_for(name, prefix + name):
             stamp = _stamp(entry)
             if stamp is None:
                 continue
@@ -94,12 +100,18 @@ def _is_ours(path: bytes, scope: Scope) -> bool:
     return path not in scope.roots and path not in scope.barred
 
 
-def _stamp(entry: os.DirEntry[bytes]) -> Stamp | None:
+def _stamp(entry: os.DirEntry[bytes]) -> tuple[int, ...] | None:
+    """Return a file's stamp as a plain tuple: a record would cost as much as the lstat."""
     try:
         status = entry.stat(follow_symlinks=False)
     except OSError:
         return None
-    return Stamp.of(status) if is_regular(status.st_mode) else None
+    if not is_regular(status.st_mode):
+        return None
+    device, inode = status.st_dev, status.st_ino
+    if device >= _SIGN or inode >= _SIGN:
+        return Stamp.of(status)
+    return (device, inode, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def observe(path: bytes, scope: Scope, noticed: float, *, live: bool) -> Observed | None:

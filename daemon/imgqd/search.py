@@ -82,9 +82,9 @@ async def run(
     """Return the best hits for a vector (if there is one) and a text (if not empty)."""
     wanted = min(offset + limit, MOST)
     content, judge = await asyncio.to_thread(_nearest, library, vector, wanted + _SPARE)
-    images = [image for image, _ in content]
-    files = await library.read(lambda reader: reader.files_of(images))
     named = await library.read(lambda reader: reader.named(text, wanted)) if text else []
+    images = list({image for image, _ in content} | {one.image for one in named if one.image})
+    files = await library.read(lambda reader: reader.files_of(images))
     hits = _rank(content, files, named, text, judge)
     shown = await asyncio.to_thread(_existing, hits[: wanted + _SPARE])
     weak = next((place for place, hit in enumerate(shown) if hit.relevance < 0.5), len(shown))
@@ -113,8 +113,11 @@ def _rank(
     names: dict[int | bytes, float] = {}
     for one in named:
         key = one.image or one.path
+        if key not in names:
+            # The best by its name comes first of those that show the same.
+            group = files.get(one.image, ())
+            shown[key] = [one, *(other for other in group if other.path != one.path)]
         names[key] = max(names.get(key, 0.0), name_relevance(text, one.path))
-        shown.setdefault(key, [one])
     hits = []
     for key, group in shown.items():
         score = scores.get(key) if isinstance(key, int) else None
@@ -162,7 +165,17 @@ def _existing(hits: Sequence[Hit]) -> list[Hit]:
     """Drop files that are gone from the disk: an answer leads to a file, whatever is pending."""
     kept = []
     for hit in hits:
-        files = tuple(one for one in hit.files if os.path.lexists(one.path))
+        files = tuple(one for one in hit.files if _is_there(one.path))
         if files:
             kept.append(Hit(files, hit.score, hit.relevance, hit.matched))
     return kept
+
+
+def _is_there(path: bytes) -> bool:
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True  # in a folder that cannot be read it stays as it was last seen
+    return True

@@ -91,6 +91,9 @@ class Server:
         self._handlers = handlers
         self._closed = closed
         self._server: asyncio.Server | None = None
+        self._bound: tuple[int, int] | None = None
+        self._trouble: str | None = None
+        self._ending = False
         self._clients: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -99,38 +102,50 @@ class Server:
         Only the holder of the daemon's lock may call this: a socket that lies
         there already is then nobody's.
         """
-        path = os.fsencode(self._path)
-        if len(path) > _LONGEST:
-            raise SocketTrouble(f"{self._path} is too long for a socket: set IMGQ_SOCKET")
         _own_folder(self._path.parent)
         _remove_stale(self._path)
-        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        mask = os.umask(0o177)
-        try:
-            listening.bind(path)
-        except OSError as error:
-            listening.close()
-            raise SocketTrouble(f"{self._path}: {error.strerror}") from error
-        finally:
-            os.umask(mask)
+        listening = _bound(self._path)
+        self._bound = _identity(self._path)
         self._server = await asyncio.start_unix_server(self._serve, sock=listening)
+
+    async def keep(self) -> None:
+        """Bind again where the socket was removed or replaced; all connections live on."""
+        # The inode cannot be given to another file while the socket listens.
+        if self._server is None or _identity(self._path) == self._bound:
+            return
+        before = self._server
+        try:
+            await self.start()
+        except SocketTrouble as error:
+            if str(error) != self._trouble:
+                log.error("the socket was removed and cannot be made again: %s", error)
+            self._trouble = str(error)
+            return
+        before.close()
+        self._trouble = None
+        log.warning("the socket was removed: made again at %s", self._path)
 
     async def stop(self) -> None:
         """Take no more clients, let go of those there are, remove the socket."""
         if self._server is None:
             return
+        # A connection that was accepted this moment has no task among the clients yet.
+        self._ending = True
         self._server.close()
         for client in self._clients:
             client.cancel()
         await asyncio.gather(*self._clients, return_exceptions=True)
-        with contextlib.suppress(FileNotFoundError):
-            self._path.unlink()
+        if _identity(self._path) == self._bound:
+            with contextlib.suppress(FileNotFoundError):
+                self._path.unlink()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         session = Session(writer)
         try:
+            if self._ending:
+                return
             if not _is_own(writer.get_extra_info("socket")):
                 log.warning("a peer of another user was refused")
             elif len(self._clients) >= _CONNECTIONS:
@@ -211,6 +226,30 @@ async def _requests(reader: asyncio.StreamReader) -> AsyncIterator[protocol.Requ
         for message in messages:
             if isinstance(message, protocol.Request):
                 yield message
+
+
+def _bound(path: Path) -> socket.socket:
+    """Return a socket bound to a path, for its owner alone; raises SocketTrouble."""
+    if len(os.fsencode(path)) > _LONGEST:
+        raise SocketTrouble(f"{path} is too long for a socket: set IMGQ_SOCKET")
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        listening.bind(os.fsencode(path))
+        # Nobody else can come through its folder, even before this; a umask is all threads'.
+        path.chmod(0o600)
+    except OSError as error:
+        listening.close()
+        raise SocketTrouble(f"{path}: {error.strerror}") from error
+    return listening
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return (device, inode) of what lies at a path, None where nothing does."""
+    try:
+        status = path.lstat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _remove_stale(path: Path) -> None:

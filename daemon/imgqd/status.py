@@ -6,6 +6,7 @@ import asyncio
 import os
 import time
 from collections import deque
+from collections.abc import Iterator
 from typing import Any, Final
 
 from imgq.protocol import wire_path
@@ -15,7 +16,7 @@ from imgqd.library import Library
 from imgqd.machine import memory_of
 from imgqd.models import Models
 from imgqd.pipeline import Pipeline
-from imgqd.records import Totals, shown
+from imgqd.records import Root, Totals, shown
 from imgqd.roots import Roots
 
 _WINDOW: Final = 20.0
@@ -76,16 +77,27 @@ class Status:
         if state.state != "ready":
             reasons.append(f"searching names only: {state.detail}")
         for root in self._roots.all:
-            name = shown(root.path)
-            why = self._roots.reasons.get(root.path)
-            if not root.online and why is not None:
-                reasons.append(f"{name} is offline ({why}): its pictures are hidden")
-            elif why is not None:
-                reasons.append(f"{name} is not watched but walked from time to time: {why}")
+            reasons += self._amiss(root)
         if self.resting is not None and self._pipeline.bulk_waits:
             reasons.append(f"bulk work waits: {self.resting}")
         reasons += [one for one in (self._library.trouble, self._pipeline.trouble) if one]
         return reasons
+
+    def _amiss(self, root: Root) -> Iterator[str]:
+        name = shown(root.path)
+        if not root.online:
+            why = self._roots.offline.get(root.path)
+            if why is not None:
+                yield f"{name} is offline ({why}): its pictures are hidden"
+        elif (cover := self._roots.cover.get(root.path)) is not None:
+            if cover.watch == "scan_only":
+                yield f"{name} is not watched but walked from time to time: {cover.why}"
+            elif cover.why is not None:
+                yield f"{name} is watched in part, the rest walked from time to time: {cover.why}"
+            if cover.closed:
+                first = shown(min(cover.closed))
+                more = f" and {len(cover.closed) - 1} more" if len(cover.closed) > 1 else ""
+                yield f"{first}{more} cannot be read: its pictures stay as they were last seen"
 
     async def full(self) -> dict[str, Any]:
         """Return the result of the `status` method."""
@@ -117,7 +129,7 @@ class Status:
     def _state(self, pending: int, degraded: list[str]) -> str:
         if self.paused is not None:
             return "paused"
-        if any(root.online and root.path not in self._intake.walked for root in self._roots.all):
+        if any(root.online and not self._roots.is_walked(root) for root in self._roots.all):
             return "starting"
         if pending:
             return "indexing"
@@ -129,11 +141,17 @@ class Status:
                 "path": wire_path(root.path),
                 "state": "online" if root.online else "offline",
                 "files": totals.files_of_root.get(root.id, 0),
-                "watch": self._roots.watch.get(root.path, "scan_only"),
-                "reason": self._roots.reasons.get(root.path),
+                **self._watch_row(root),
             }
             for root in self._roots.all
         ]
+
+    def _watch_row(self, root: Root) -> dict[str, Any]:
+        cover = self._roots.cover.get(root.path)
+        if cover is None:
+            why = self._roots.offline.get(root.path)
+            return {"watch": "scan_only", "reason": why, "uncovered": 0}
+        return {"watch": cover.watch, "reason": cover.why, "uncovered": len(cover.uncovered)}
 
     def _model_row(self, totals: Totals) -> dict[str, Any]:
         model, state = self._library.model, self._models.state

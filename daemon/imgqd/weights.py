@@ -105,7 +105,7 @@ def _cached(file: modelfiles.HubFile, model: str) -> Path | None:
     if file.optional:
         return None
     raise MissingWeights(
-        f"the {file.role} of {model} is not here: get it with: imgqctl model pull {model}"
+        f"the {file.role} of {model} must be fetched first: imgqctl model pull {model}"
     )
 
 

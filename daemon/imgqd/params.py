@@ -1,0 +1,68 @@
+"""What a method's params must be: each check returns the value, or raises a `Problem`."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from imgq.protocol import path_bytes
+from imgqd.server import Problem
+
+Params = dict[str, Any]
+
+
+def only(params: Params, *allowed: str) -> None:
+    """Refuse every param that is not allowed: a misspelt one must not change what is asked."""
+    unknown = sorted(set(params) - set(allowed))
+    if unknown:
+        raise Problem("usage", f"unknown parameter {unknown[0]!r}")
+
+
+def text(params: Params, name: str, default: str | None = None) -> str:
+    """Return a text."""
+    value = params.get(name, default)
+    if not isinstance(value, str):
+        raise Problem("usage", f"{name} is a text")
+    return value
+
+
+def path_of(value: object) -> bytes:
+    """Return a path as the catalog holds it: absolute, its folder resolved."""
+    try:
+        path = path_bytes(value)
+    except ValueError as error:
+        raise Problem("usage", str(error)) from error
+    if not path.startswith(b"/"):
+        raise Problem("usage", "a path must be absolute: the daemon has no current folder")
+    # The folder's links are resolved as the roots are; the last name is taken as it is.
+    directory, name = os.path.split(os.path.normpath(path))
+    return os.path.join(os.path.realpath(directory), name)
+
+
+def flag(params: Params, name: str) -> bool:
+    """Return a yes or no; no where it is left out."""
+    value = params.get(name, False)
+    if not isinstance(value, bool):
+        raise Problem("usage", f"{name} is true or false")
+    return value
+
+
+def number(params: Params, name: str, default: int, least: int, most: int) -> int:
+    """Return a whole number within bounds."""
+    value = params.get(name, default)
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise Problem("usage", f"{name} is a number from {least} to {most}")
+    return value
+
+
+def is_number(value: object) -> bool:
+    """Return whether a value is a number, whole or not."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def seconds(params: Params, default: float) -> float:
+    """Return the deadline of a wait."""
+    value = params.get("timeout_s", default)
+    if not is_number(value) or not 0 < value <= 86400:
+        raise Problem("usage", "timeout_s is a number of seconds above 0")
+    return float(value)
