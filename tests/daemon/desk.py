@@ -12,6 +12,7 @@ import pytest
 
 from imgqd.api import Api
 from imgqd.bell import Bell
+from imgqd.config import Settings
 from imgqd.core import Core
 from imgqd.scope import Scope
 from imgqd.search import Answer
@@ -28,17 +29,17 @@ class FakeCore:
         self.changed = Bell()
         self.stop_requested = asyncio.Event()
         self.scope = Scope((b"/p",), ())
+        self.settings = Settings()
         self.fails: Exception | None = None
         self.answer = Answer((), 0, 0)
         self.status = SimpleNamespace(full=self._full, as_of=self._as_of, degraded=lambda: ["x"])
-        self.roots = SimpleNamespace(walk_all=lambda *what: self.asked.append(("walk", what[1:])))
         self.models = SimpleNamespace(
             name="demo", known=self._known, pull=self._doing("pull"), encode=self._encode
         )
         self.library = SimpleNamespace(
             model=SimpleNamespace(name="demo"), model_id=1, index=None, read=self._read
         )
-        for name in ("sync", "why", "pause", "add_root", "remove_root", "use_model"):
+        for name in ("sync", "why", "pause", "add_root", "remove_root", "use_model", "rescan"):
             setattr(self, name, self._doing(name))
         self.results: dict[str, Any] = {"sync": 99.0, "remove_root": True}
 

@@ -33,6 +33,7 @@ class Table:
 
     def __init__(self) -> None:
         self.gate = asyncio.Event()
+        self.asked = 0
         self.held = 0
         self.cancelled = 0
         self.closed = 0
@@ -49,6 +50,7 @@ class Table:
         }
 
     async def echo(self, _: Session, params: dict[str, Any]) -> Any:
+        self.asked += 1
         return params
 
     async def hold(self, _: Session, params: dict[str, Any]) -> Any:

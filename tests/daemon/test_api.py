@@ -14,8 +14,9 @@ from imgqd import api as module
 from imgqd import child
 from imgqd.api import Api
 from imgqd.config import SettingsError
-from imgqd.core import Core, NotInSync
+from imgqd.core import Core
 from imgqd.embed import NoModel
+from imgqd.pulse import NotInSync
 from imgqd.records import Found
 from imgqd.search import Answer, Hit
 from imgqd.server import Problem, Session
@@ -41,6 +42,7 @@ def test_hello_says_who_is_there(desk: Desk) -> None:
         "status",
         "sync",
         "why",
+        "doctor",
         "roots.list",
         "roots.add",
         "roots.remove",
@@ -218,9 +220,9 @@ def test_pause_and_resume_reach_the_work(desk: Desk) -> None:
 
 def test_a_rescan_is_of_all_folders_or_of_one_inside_them(desk: Desk) -> None:
     desk.ask("rescan")
-    assert desk.core.asked == [("walk", (None,))]
+    assert desk.core.asked == [("rescan", (None,))]
     desk.ask("rescan", path="/p/sub")
-    assert desk.core.asked == [("walk", (b"/p/sub",))]
+    assert desk.core.asked == [("rescan", (b"/p/sub",))]
     assert desk.refusal("rescan", path="/q")[0] == "not_found"
 
 

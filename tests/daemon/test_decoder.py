@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
@@ -159,3 +160,31 @@ def test_a_file_that_changes_under_the_hand_is_looked_at_again(tmp_path: Path) -
     path.symlink_to("/etc/passwd")
     with pytest.raises(Undecodable):
         open_and(None)
+
+
+def test_a_png_that_is_damaged_after_its_first_half_is_never_taken_for_whole(
+    tmp_path: Path,
+) -> None:
+    random = np.random.default_rng(1)
+    halves = [
+        encoded(Image.fromarray(random.integers(0, 256, (64, 64, 3), np.uint8)), "PNG")
+        for _ in range(2)
+    ]
+    mixed = halves[0][:6000] + halves[1][6000 : len(halves[0])]
+    with pytest.raises(Undecodable) as caught:
+        decoded(tmp_path, mixed)
+    assert caught.value.reason == "damaged"
+
+
+def test_a_png_tells_its_orientation_wherever_it_stands_in_the_file(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    plain = encoded(drawing(size=(40, 20)), "PNG")
+    turned = encoded(drawing(size=(40, 20)), "PNG", exif=exif)
+    start = turned.index(b"eXIf") - 4
+    length = 12 + int.from_bytes(turned[start : start + 4], "big")
+    chunk = turned[start : start + length]
+    late = turned.replace(chunk, b"").replace(plain[-12:], chunk + plain[-12:])
+    for content in (turned, late):
+        picture, _ = decoded(tmp_path, content)
+        assert (picture.width, picture.height) == (20, 40)

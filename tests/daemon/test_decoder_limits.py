@@ -100,17 +100,31 @@ def test_a_decoder_that_hangs_is_killed_at_its_deadline_and_the_next_file_works(
     path.write_bytes(encoded(drawing(), "PNG"))
 
     async def scene() -> None:
-        async with decoding() as decoders:
+        async with decoding(replace(LIMITS, decode_timeout=2.0)) as decoders:
             assert await reason(decoders, path) == "fine"
             [pid] = decoders.pids
             os.kill(pid, signal.SIGSTOP)
-            [decoder] = decoders._all
-            decoder._limits = replace(LIMITS, decode_timeout=0.05)
             assert await reason(decoders, path) == "timeout"
             with pytest.raises(ProcessLookupError):
                 os.kill(pid, 0)
-            decoder._limits = LIMITS
             assert await reason(decoders, path) == "fine"
+
+    asyncio.run(scene())
+
+
+def test_new_limits_hold_from_the_next_file_on(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(encoded(drawing(), "PNG"))
+
+    async def scene() -> None:
+        async with decoding() as decoders:
+            assert await reason(decoders, path) == "fine"
+            [pid] = decoders.pids
+            decoders.limit(replace(LIMITS, decode_timeout=1e-9))
+            assert await reason(decoders, path) == "timeout"
+            decoders.limit(LIMITS)
+            assert await reason(decoders, path) == "fine"
+            assert decoders.pids != [pid]
 
     asyncio.run(scene())
 

@@ -78,3 +78,21 @@ def test_what_was_proved_is_never_taken_back(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_an_event_that_was_lost_reaches_back_to_what_an_earlier_run_proved() -> None:
     assert Freshness(123.0).proved() == 123.0
+
+
+def test_while_in_doubt_nothing_beyond_what_is_proved_is_claimed() -> None:
+    fresh = Freshness(0.0)
+    fresh.as_of(None, 500.0)
+    fresh.doubt()
+    assert fresh.as_of(None, None) == 500.0
+    fresh.trust(fresh.doubts)
+    assert fresh.as_of(None, None) == 1000.0 - LAG
+
+
+def test_a_second_doubt_is_not_taken_back_with_the_first() -> None:
+    fresh = Freshness(500.0)
+    fresh.doubt()
+    first = fresh.doubts
+    fresh.doubt()
+    fresh.trust(first)
+    assert fresh.as_of(None, None) == 500.0

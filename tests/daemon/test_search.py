@@ -222,3 +222,26 @@ def test_where_nothing_can_be_judged_all_may_match(judge: Judge) -> None:
 def test_relevance_is_comparable_across_queries_of_other_scales() -> None:
     small, large = Judge(0.1, 0.01, 1000), Judge(0.5, 0.1, 1000)
     assert small.relevance(0.13) == pytest.approx(large.relevance(0.8))
+
+
+def test_a_file_found_by_its_name_comes_with_its_copies_and_before_them(shelf: Shelf) -> None:
+    shelf.put("one/holiday.png", b"same")
+    shelf.put("two/IMG_2041.png", b"same")
+    [hit] = ask(shelf, None, "IMG_2041").hits
+    assert [one.path.rsplit(b"/", 1)[1] for one in hit.files] == [b"IMG_2041.png", b"holiday.png"]
+
+
+@pytest.mark.parametrize(("error", "stays"), [(PermissionError, True), (FileNotFoundError, False)])
+def test_what_may_not_be_looked_at_stays_and_what_is_gone_does_not(
+    shelf: Shelf,
+    monkeypatch: pytest.MonkeyPatch,
+    error: type[OSError],
+    stays: bool,  # noqa: FBT001
+) -> None:
+    shelf.put("one/a.png", b"a")
+
+    def refuse(path: bytes) -> None:
+        raise error(path)
+
+    monkeypatch.setattr("imgqd.search.os.lstat", refuse)
+    assert bool(ask(shelf, vector_of(b"a")).hits) is stays

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -131,3 +132,22 @@ def test_stopping_lets_go_of_everyone_and_removes_the_socket(path: Path) -> None
 
     asyncio.run(scene())
     assert not path.exists()
+
+
+@pytest.mark.parametrize("turns", range(3, 8))  # the loop has accepted it, and not yet served it
+def test_a_client_that_comes_while_it_stops_is_not_answered_afterwards(
+    path: Path, turns: int
+) -> None:
+    async def scene() -> None:
+        with socket.socket(socket.AF_UNIX) as client:
+            async with served(path) as here:
+                client.connect(str(path))
+                client.sendall(request(1))
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+            asked = here.table.asked
+            for _ in range(20):
+                await asyncio.sleep(0)
+            assert here.table.asked == asked
+
+    asyncio.run(scene())

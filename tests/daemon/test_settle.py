@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imgqd.records import Hint, Stamp
-from imgqd.settle import Settler
+from imgqd.settle import Full, Settler
 
 QUIET = 1.0
 WALL = 1_000_000.0
@@ -134,6 +134,50 @@ def test_a_new_quiet_time_counts_for_what_comes_next() -> None:
 @pytest.mark.parametrize("quiet", [0.0, 0.001])
 def test_a_tiny_quiet_time_holds_nothing_back(quiet: float) -> None:
     assert offer(Settler(quiet), hint(), stamp(-0.1), 0.0) == hint()
+
+
+def written(settler: Settler, shown: Stamp, now: float, *, is_written: bool) -> Hint | None:
+    return settler.offer(hint(), shown, now, WALL + now, is_written=is_written)
+
+
+def test_a_file_in_a_writers_hands_waits_however_long_it_has_been_quiet() -> None:
+    settler = Settler(QUIET)
+    quiet = stamp(-10.0)
+    assert written(settler, quiet, 0.0, is_written=True) is None
+    for now in (1.0, 3.0, 7.0, 15.0):
+        assert settler.next_due() == now
+        assert written(settler, quiet, now, is_written=True) is None
+    assert written(settler, quiet, 15.5, is_written=False) == hint()
+
+
+def test_a_file_that_is_closed_is_released_a_quiet_time_after_its_last_change() -> None:
+    settler = Settler(QUIET)
+    for step in range(5):
+        shown = stamp(10.0 * step, step)
+        assert written(settler, shown, 10.0 * step, is_written=True) is None
+    assert written(settler, shown, 40.5, is_written=False) is None
+    assert settler.next_due() == 41.0
+    assert written(settler, shown, 41.0, is_written=False) == hint()
+
+
+def test_who_keeps_a_file_open_and_writes_nothing_for_a_minute_is_not_waited_for() -> None:
+    settler = Settler(QUIET)
+    fresh = stamp(0.0)
+    assert written(settler, fresh, 0.0, is_written=True) is None
+    assert written(settler, fresh, 59.0, is_written=True) is None
+    assert written(settler, fresh, 61.0, is_written=True) == hint()
+
+
+def test_more_than_the_limit_is_refused_and_what_is_held_is_kept() -> None:
+    settler = Settler(QUIET, limit=2)
+    for path in (b"/a", b"/b"):
+        offer(settler, hint(path), stamp(0.0), 0.0)
+    assert settler.room == 0
+    with pytest.raises(Full):
+        offer(settler, hint(b"/c"), stamp(0.0), 0.0)
+    assert offer(settler, hint(b"/c"), stamp(-10.0), 0.0) == hint(b"/c")  # quiet: not held
+    assert offer(settler, hint(b"/a"), stamp(0.0), 1.0) == hint(b"/a")
+    assert settler.room == 1
 
 
 gaps = st.floats(0.0, 3.0, allow_nan=False)

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+import os
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from faults_ground import WITHOUT_OVERRIDE, Missing, Mounts, check_limits, ext4, limited
 from house import House, running
 
 _numbers = itertools.count()
@@ -24,6 +27,7 @@ def house(shared_house: House) -> House:
     folder = shared_house.base / f"pictures-{next(_numbers)}"
     folder.mkdir()
     shared_house.pictures = folder
+    shared_house.sync()  # before its first look it has no roots to remove
     with shared_house.client() as client:
         for root in client.roots():
             client.remove_root(root.path)
@@ -48,3 +52,54 @@ def _own(house: House) -> Iterator[House]:
     yield house
     if house.process is not None and house.process.poll() is None:
         house.kill()
+
+
+@pytest.fixture
+def mounts(tmp_path: Path) -> Iterator[Mounts]:
+    """Give a hand that mounts; skip where it may not."""
+    with Mounts() as hand:
+        probe = tmp_path / "probe"
+        try:
+            hand.tmpfs(probe)
+        except Missing as missing:
+            pytest.skip(f"nothing can be mounted here: {missing}")
+        hand.unmount(probe)
+        yield hand
+
+
+@pytest.fixture
+def limited_house(plain_house: House) -> House:
+    """Give a house whose daemon may have 10 inotify watches; skip where that cannot be."""
+    try:
+        check_limits()
+    except Missing as missing:
+        pytest.skip(f"no inotify limits of its own for a process: {missing}")
+    plain_house.launcher = limited(watches=10)
+    return plain_house
+
+
+@pytest.fixture
+def humble_house(plain_house: House) -> House:
+    """Give a house whose daemon a mode can keep out, even where the tests run as root."""
+    if os.geteuid() == 0:
+        if shutil.which("setpriv") is None:
+            pytest.skip("as root a mode keeps nobody out, and there is no setpriv")
+        plain_house.launcher = WITHOUT_OVERRIDE
+    return plain_house
+
+
+@pytest.fixture(params=["tmpfs", "ext4"])
+def mount_disk(
+    request: pytest.FixtureRequest, mounts: Mounts, tmp_path: Path
+) -> Callable[[Path], None]:
+    """Give what mounts one disk, with what was left on it, at a place."""
+    try:
+        if request.param == "tmpfs":
+            mounts.tmpfs(tmp_path / "disk")
+            return lambda point: mounts.bind(tmp_path / "disk", point)
+        image = ext4(tmp_path / "disk.ext4")
+        mounts.image(image, tmp_path / "probe")
+        mounts.unmount(tmp_path / "probe")
+    except Missing as missing:
+        pytest.skip(str(missing))
+    return lambda point: mounts.image(image, point)
