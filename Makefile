@@ -1,9 +1,10 @@
 # make demo and make test do all of their own set-up; called again they start at once.
 PYTHON ?= python3
 BIN := .venv/bin
+MINUTES ?= 30
 PATHS := client daemon service tests benchmarks
 
-.PHONY: demo test lint types unit system clean
+.PHONY: demo test lint types unit system faults soak clean
 
 # The stamp is newer than what it was made from: so a second call installs nothing.
 .venv/installed: pyproject.toml constraints.txt
@@ -27,11 +28,18 @@ types: .venv/installed
 	@$(BIN)/mypy
 
 unit: .venv/installed
-	@$(BIN)/python -m pytest -m 'not system and not model'
+	@$(BIN)/python -m pytest -m 'not system and not model and not faults'
 
 system: .venv/installed
 	@# Most of it waits for processes to start: three files at a time share the cores well.
-	@$(BIN)/python -m pytest -m 'system or model' -n 3 --dist loadfile
+	@$(BIN)/python -m pytest -m '(system or model) and not faults' -n 3 --dist loadfile
+
+# Long runs of what a person's disk does to the daemon: not part of make test.
+faults: .venv/installed
+	@$(BIN)/python -m pytest -m faults
+
+soak: .venv/installed
+	@$(BIN)/python tests/soak.py --minutes $(MINUTES)
 
 clean:
 	rm -rf .venv
