@@ -50,6 +50,8 @@ class Cover:
     due: float = float("inf")
     retry: float = 0.0
     """Unix time before which no new attempt at watching is made."""
+    tries: int = 0
+    """Attempts since the last time that nothing was missing."""
     blind: dict[bytes, Blind] = field(default_factory=dict)
     remote: Mapping[bytes, str] = field(default_factory=dict)
     """Mounts inside that tell of no changes: mount point -> type."""
@@ -73,6 +75,8 @@ class Cover:
                 self.blind[top] = Blind(walk.began, walk.began + _pause(walk.spent, rescan))
         self.unreadable = {one for one in self.unreadable if not is_within(one, walk.top)}
         self.unreadable.update(walk.unreadable)
+        # What an earlier walk met and this one did not is gone, or counts no longer.
+        self._met = {one: of for one, of in self._met.items() if not is_within(one, walk.top)}
         self._met.update(walk.folders)
         self._tops.append(walk.top)
         self._since = min(self._since, walk.began)

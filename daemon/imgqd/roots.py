@@ -203,8 +203,12 @@ class Roots:
             return
         if cover.why not in {None, before}:
             log.warning("%s is watched in part: %s", shown(path), cover.why)
+        if not cover.uncovered:
+            cover.tries = 0
         if missing and cover.retry <= time.time():
-            cover.retry = time.time() + max(_RETRY, self.rescan)
+            # It may pass, as where folders come and go in a rush; or not, and each costs a walk.
+            pause = min(_RETRY * 2.0**cover.tries, max(_RETRY, self.rescan))
+            cover.retry, cover.tries = time.time() + pause, cover.tries + 1
             await self._watch(path)
             self._walk(path, self._proved())
 

@@ -88,9 +88,13 @@ class Walks:
         scope = self._scope()
         began, clock = time.time(), time.monotonic()
         root = next((one for one in self._roots() if one.path == scope.root_of(top)), None)
-        if root is None or scope.exclusion(top) is not None:
+        if root is None:
             return
         tally = scan.Tally()
+        if scope.exclusion(top) is not None:
+            # Nothing below counts any more: that, too, is something to know.
+            self._walked(Walked(top, root.path, began, 0.0, tally.folders, tally.unreadable))
+            return
 
         def stamps(folder: bytes) -> dict[bytes, tuple[int, ...]]:
             return self._library.ask(lambda reader: reader.stamps(folder))

@@ -98,6 +98,14 @@ def test_a_blind_folder_that_is_gone_is_blind_no_longer() -> None:
     assert (cover.watch, cover.blind) == ("live", {})
 
 
+def test_a_folder_that_only_an_earlier_one_of_two_walks_met_is_not_missing() -> None:
+    cover = Cover(since=5.0)
+    cover.note(walk(b"/p/b"), RESCAN)
+    cover.note(walk(folders={ROOT: FOLDERS[ROOT]}), RESCAN)
+    assert judged(cover, ROOT) == set()
+    assert (cover.watch, cover.blind) == ("live", {})
+
+
 def test_a_root_that_is_only_walked_is_blind_since_its_last_walk() -> None:
     cover = Cover(since=5.0, watch="scan_only")
     assert cover.blind_since() == 5.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -148,6 +149,20 @@ def test_very_many_folders_to_walk_become_one_walk_of_their_root(tmp_path: Path)
         assert len(gate.walked) <= 1025
 
     Gate(tmp_path, 1000).play(scene)
+
+
+def test_a_walk_of_what_counts_no_longer_is_told_to_have_met_nothing(tmp_path: Path) -> None:
+    async def scene(gate: Gate) -> None:
+        below = gate.folder / "below"
+        below.mkdir()
+        (gate.folder / ".nomedia").touch()
+        gate.walks.walk(os.fsencode(below), time.time())
+        while not gate.walked:
+            await gate.changed.next().wait()
+        [walked] = gate.walked
+        assert (walked.top, walked.folders) == (os.fsencode(below), {})
+
+    Gate(tmp_path, 100).play(scene)
 
 
 def test_what_is_outstanding_bounds_the_claim_until_it_is_in(tmp_path: Path) -> None:
