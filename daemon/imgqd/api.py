@@ -24,10 +24,10 @@ from imgqd.params import Params
 from imgqd.pulse import NotInSync
 from imgqd.records import shown
 from imgqd.search import Hit
-from imgqd.server import Handler, Problem, Session
+from imgqd.server import Handler, Problem
+from imgqd.session import Session
 
-_QUERY: Final = 4096
-"""Bytes of the longest query."""
+_SEARCH: Final = ("query", "limit", "offset", "sync", "timeout_s", "like", "all", "supersede")
 
 _YEAR: Final = 366 * 86400
 """Seconds of the longest pause."""
@@ -83,13 +83,12 @@ class Api:
 
     async def search(self, _: Session, params: Params) -> Any:
         """Rank files for a line of text, or for a picture."""
-        checked.only(params, "query", "limit", "offset", "sync", "timeout_s", "like", "all")
+        checked.only(params, *_SEARCH)
+        checked.flag(params, "supersede")  # the server has done what it asks
+        most = self._core.settings.server
         began = time.monotonic()
-        query = checked.text(params, "query", "").strip()
-        if len(query.encode(errors="replace")) > _QUERY:
-            raise Problem("too_large", f"a query is at most {_QUERY} bytes")
-        limit = checked.number(params, "limit", 20, 1, search.MOST)
-        offset = checked.number(params, "offset", 0, 0, search.MOST)
+        query = checked.query(params, most.max_query)
+        limit, offset = checked.page(params, most.max_results)
         if not query and params.get("like") is None:
             raise Problem("usage", "an empty query: say what the pictures show, or name a file")
         if checked.flag(params, "sync"):
@@ -238,6 +237,8 @@ class Api:
         checked.only(params, "topics")
         if params.get("topics") != ["status"]:
             raise Problem("usage", 'topics is ["status"]')
+        if len(session.subscriptions) >= (most := self._core.settings.server.requests):
+            raise Problem("busy", f"{most} subscriptions of this connection stand already")
         self._subscriptions += 1
         number = self._subscriptions
         session.subscriptions[number] = asyncio.create_task(self._tell(session, number))
@@ -256,7 +257,6 @@ class Api:
     async def shutdown(self, _: Session, params: Params) -> Any:
         """Stop the daemon."""
         checked.only(params)
-        # Not before this answer is on its way.
         asyncio.get_running_loop().call_later(_FAREWELL, self._core.stop_requested.set)
         return {}
 

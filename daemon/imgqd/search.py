@@ -19,9 +19,6 @@ from typing import Final
 from imgqd.library import Library
 from imgqd.records import Found, Vector
 
-MOST: Final = 1000
-"""The largest `limit` and `offset` together."""
-
 _SURE: Final = 2.5
 """Standard deviations above the library's mean where a match is as likely as not."""
 
@@ -80,7 +77,7 @@ async def run(
     library: Library, vector: Vector | None, text: str, limit: int, offset: int
 ) -> Answer:
     """Return the best hits for a vector (if there is one) and a text (if not empty)."""
-    wanted = min(offset + limit, MOST)
+    wanted = offset + limit
     content, judge = await asyncio.to_thread(_nearest, library, vector, wanted + _SPARE)
     named = await library.read(lambda reader: reader.named(text, wanted)) if text else []
     images = list({image for image, _ in content} | {one.image for one in named if one.image})

@@ -16,7 +16,8 @@ from imgqd.config import Settings
 from imgqd.core import Core
 from imgqd.scope import Scope
 from imgqd.search import Answer
-from imgqd.server import Problem, Session
+from imgqd.server import Problem
+from imgqd.session import Session
 
 STATUS = {"state": "idle", "roots": [{"path": "/p"}]}
 
