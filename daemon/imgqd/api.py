@@ -95,10 +95,10 @@ class Api:
             raise Problem("usage", "an empty query: say what the pictures show, or name a file")
         if checked.flag(params, "sync"):
             await self._sync(checked.seconds(params, 30.0))
-        # Taken before the search: what comes in meanwhile is no part of the claim.
-        as_of, pending = await self._core.status.as_of()
-        degraded = self._core.status.degraded()
         async with self._turns.turn(session):
+            # Taken before the search: what comes in meanwhile is no part of the claim.
+            as_of, pending = await self._core.status.as_of()
+            degraded = self._core.status.degraded()
             vector = await self._vector(query, params.get("like"))
             answer = await search.run(self._core.library, vector, query, limit, offset)
         hits = answer.hits
