@@ -98,6 +98,7 @@ class Reader:
             max_str_len=limits.frame,
             max_bin_len=limits.frame,
             max_ext_len=0,
+            ext_hook=_no_extension,
         )
 
     @property
@@ -121,13 +122,19 @@ class Reader:
         except ProtocolError:
             raise
         except (ValueError, msgpack.UnpackException, UnicodeDecodeError, TypeError) as error:
-            raise ProtocolError(f"not MessagePack within the limits: {error}") from error
+            reason = str(error) or type(error).__name__
+            raise ProtocolError(f"not MessagePack within the limits: {reason}") from error
         self._check_length(self.unfinished)
         return messages
 
     def _check_length(self, length: int) -> None:
         if length > self._frame:
             raise ProtocolError(f"a message longer than {self._frame} bytes")
+
+
+def _no_extension(code: int, _: bytes) -> Any:
+    # An extension without a byte of its own is within every limit.
+    raise ValueError(f"an extension (type {code})")
 
 
 def pack_request(msgid: int, method: str, params: dict[str, Any]) -> bytes:
