@@ -23,7 +23,7 @@ from imgqd.embed import NoModel
 from imgqd.params import Params
 from imgqd.pulse import NotInSync
 from imgqd.records import shown
-from imgqd.search import Hit
+from imgqd.results import result
 from imgqd.server import Handler, Problem, Session
 
 _QUERY: Final = 4096
@@ -104,7 +104,7 @@ class Api:
             hits = hits[: max(0, answer.weak_from - offset)]
         model = self._core.library.model
         return {
-            "results": [_result(hit) for hit in hits],
+            "results": [result(hit) for hit in hits],
             "weak_from": answer.weak_from,
             "total": answer.total,
             "took_ms": (time.monotonic() - began) * 1000,
@@ -280,20 +280,3 @@ class Api:
             raise Problem("usage", str(error)) from error
         except ValueError as error:
             raise Problem("usage", f"allowed are {error}") from error
-
-
-def _result(hit: Hit) -> dict[str, Any]:
-    first, *others = hit.files
-    return {
-        "path": wire_path(first.path),
-        "score": hit.score,
-        "relevance": hit.relevance,
-        "image_id": first.image or None,
-        "width": first.width,
-        "height": first.height,
-        "format": first.format,
-        "size": first.size,
-        "mtime": first.mtime_ns / 1e9,
-        "matched": hit.matched,
-        "also": [wire_path(one.path) for one in others],
-    }

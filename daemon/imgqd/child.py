@@ -27,7 +27,11 @@ _FAREWELL: Final = 3.0
 
 
 class Died(Exception):
-    """The child ended before it answered; the text says how."""
+    """The child ended before it answered; the text says how, `signal` by which, if by one."""
+
+    def __init__(self, text: str, number: int | None = None) -> None:
+        super().__init__(text)
+        self.signal = number
 
 
 class Refused(Exception):
@@ -72,8 +76,8 @@ class Child:
         """Whether calls can still succeed."""
         return not self._listener.done()
 
-    async def call(self, method: str, params: dict[str, Any], fd: int | None = None) -> Any:
-        """Ask the child and return its result; `fd` is lent to it with the request.
+    async def call(self, method: str, params: dict[str, Any], fds: Sequence[int] = ()) -> Any:
+        """Ask the child and return its result; descriptors are lent to it with the request.
 
         Raises Died when it ends first, Refused when it answers with an error.
         """
@@ -85,13 +89,13 @@ class Child:
         self._waiting[msgid] = answer
         packed = protocol.pack_request(msgid, method, params)
         try:
-            if fd is None:
+            if not fds:
                 self._writer.write(packed)
                 await self._writer.drain()
             else:
                 # Requests with a descriptor are short and come one at a time: the
                 # socket's buffer is empty, so this neither blocks nor cuts.
-                socket.send_fds(self._socket, [packed], [fd])
+                socket.send_fds(self._socket, [packed], list(fds))
             return await answer
         except (ConnectionError, BlockingIOError) as error:
             raise Died(f"{self.name} is gone: {error}") from error
@@ -140,7 +144,8 @@ class Child:
             code = await self._process.wait()
         for answer in self._waiting.values():
             if not answer.done():
-                answer.set_exception(Died(f"{self.name} ended with {_ending(code)}"))
+                words = f"{self.name} ended with {_ending(code)}"
+                answer.set_exception(Died(words, -code if code < 0 else None))
 
     def _take(self, message: protocol.Message) -> None:
         if isinstance(message, protocol.Notification):

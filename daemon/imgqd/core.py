@@ -20,6 +20,7 @@ from imgqd.models import Models
 from imgqd.pipeline import Pipeline
 from imgqd.pulse import NotInSync, Pulse
 from imgqd.records import Hint, shown
+from imgqd.repertoire import Repertoire
 from imgqd.roots import Roots
 from imgqd.scope import Scope, is_picture_name
 from imgqd.settle import Settler
@@ -68,6 +69,7 @@ class Core:
         self.walks: Walks
         self.pulse: Pulse
         self.pipeline: Pipeline
+        self.repertoire: Repertoire
         self.models: Models
         self.status: Status
 
@@ -167,6 +169,7 @@ class Core:
 
     async def start(self) -> None:
         """Take over the roots, and queue the first walk of each."""
+        await self.repertoire.look()
         await self.roots.start(self.settings.roots)
         self.freshness.release(self._starting)
         self.started.set()
@@ -231,6 +234,7 @@ class Core:
 
     async def rescan(self, only: bytes | None) -> None:
         """Walk all folders, or one, and try anew to watch what has no watch."""
+        await self.repertoire.look()
         if only is None:
             await self.roots.walk_all(time.time())
         else:

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from imgqd.catalog import Reader
 from imgqd.library import Library
 from imgqd.records import Found, Vector
 
@@ -81,10 +82,13 @@ async def run(
 ) -> Answer:
     """Return the best hits for a vector (if there is one) and a text (if not empty)."""
     wanted = min(offset + limit, MOST)
-    content, judge = await asyncio.to_thread(_nearest, library, vector, wanted + _SPARE)
-    named = await library.read(lambda reader: reader.named(text, wanted)) if text else []
-    images = list({image for image, _ in content} | {one.image for one in named if one.image})
+    nearest, judge = await asyncio.to_thread(_nearest, library, vector, wanted + _SPARE)
+    by_name = await library.read(lambda reader: reader.named(text, wanted)) if text else []
+    images = list({image for image, _ in nearest} | {one.image for one in by_name if one.image})
     files = await library.read(lambda reader: reader.files_of(images))
+    content, named = await library.read(
+        lambda reader: _as_developed(reader, nearest, by_name, files)
+    )
     hits = _rank(content, files, named, text, judge)
     shown = await asyncio.to_thread(_existing, hits[: wanted + _SPARE])
     weak = next((place for place, hit in enumerate(shown) if hit.relevance < 0.5), len(shown))
@@ -99,6 +103,29 @@ def _nearest(
         return [], Judge(0.0, 0.0, 0)
     found = list(zip(*index.search(vector, count), strict=True))
     return found, Judge(*index.background(vector), len(index))
+
+
+def _as_developed(
+    reader: Reader,
+    content: Sequence[tuple[int, float]],
+    named: Sequence[Found],
+    files: dict[int, list[Found]],
+) -> tuple[list[tuple[int, float]], list[Found]]:
+    """Let a RAW file and the JPEG beside it be one: the JPEG, the other among its files."""
+    developed = reader.pairs(one for group in files.values() for one in group)
+    lacking = (developed.keys() | developed.values()) - files.keys()
+    files.update(reader.files_of(sorted(lacking)))
+    for raw, image in developed.items():
+        files[image] = [*files.get(image, []), *files.pop(raw, [])]
+    best: dict[int, float] = {}
+    for image, score in content:
+        key = developed.get(image, image)
+        best[key] = max(score, best.get(key, -1.0))
+    ranked = sorted(best.items(), key=lambda pair: -pair[1])
+    # By name, too, the JPEG stands for both.
+    return ranked, [
+        files[developed[one.image]][0] if one.image in developed else one for one in named
+    ]
 
 
 def _rank(

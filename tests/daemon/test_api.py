@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -17,7 +19,8 @@ from imgqd.config import SettingsError
 from imgqd.core import Core
 from imgqd.embed import NoModel
 from imgqd.pulse import NotInSync
-from imgqd.records import Found
+from imgqd.records import Found, Metadata
+from imgqd.results import result
 from imgqd.search import Answer, Hit
 from imgqd.server import Problem, Session
 
@@ -112,7 +115,10 @@ def test_an_answer_says_what_it_found_and_how_far_it_may_be_trusted(desk: Desk) 
             {
                 "path": "/p/a.png", "score": 0.3, "relevance": 0.9, "image_id": 5, "width": 4,
                 "height": 3, "format": "png", "size": 10, "mtime": 1.5, "matched": "content",
-                "also": [b"/p/\xff.png"],
+                "also": [b"/p/\xff.png"], "taken_at": 1.5, "taken_offset": None,
+                "taken_from": "file", "camera": None, "lens": None, "latitude": None,
+                "longitude": None, "rating": None, "keywords": [], "title": None,
+                "description": None, "software": None, "screenshot": False, "frames": 1,
             }
         ],
         "weak_from": 1, "total": 40, "model": "demo", "as_of": 42.0, "pending": 3,
@@ -289,3 +295,24 @@ def test_a_change_while_the_status_is_put_together_is_told_too(
 
     monkeypatch.setattr(module, "_PERIOD", 0)
     assert asyncio.run(scene()) == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (
+            Metadata(taken="2023-07-14T18:20:05", taken_offset=3600, taken_from="xmp"),
+            (1689355205.0, 3600, "xmp"),
+        ),
+        (Metadata(taken="2023-07-14T18:20:05", taken_from="exif"), (None, None, "exif")),
+        (Metadata(), (1.5, None, "file")),
+    ],
+)
+def test_the_time_of_a_photograph_says_where_it_is_from(
+    said: Metadata, expected: tuple[float | None, int | None, str]
+) -> None:
+    row = result(Hit((replace(found(b"/p/a.png"), metadata=said),), 0.3, 0.9, "content"))
+    at, offset, source = expected
+    if at is None:  # by the clock of the machine that runs this
+        at = datetime.fromisoformat("2023-07-14T18:20:05").timestamp()
+    assert (row["taken_at"], row["taken_offset"], row["taken_from"]) == (at, offset, source)

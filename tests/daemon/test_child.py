@@ -160,7 +160,7 @@ def test_a_descriptor_that_is_lent_is_read_by_the_child_and_stays_ours() -> None
                 file.flush()
                 for _ in range(50):
                     file.seek(0)
-                    assert await one.call("read", {}, file.fileno()) == b"content"
+                    assert await one.call("read", {}, (file.fileno(),)) == b"content"
                 assert file.tell() == 7  # it is open still, and the very same
 
     asyncio.run(scene())

@@ -42,8 +42,8 @@ def test_hostile_files_each_have_their_reason_and_harm_no_other(tmp_path: Path) 
         "postscript": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not_an_image"),
         "pdf": (b"%PDF-1.7\n" + b"x" * 100, "not_an_image"),
         "svg": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not_an_image"),
-        "cut photo": (photo[: len(photo) // 2], "damaged"),
-        "cut png": (good[: len(good) // 2], "damaged"),
+        "cut photo": (photo[: len(photo) // 2], "truncated"),
+        "cut png": (good[: len(good) // 2], "truncated"),
         "200 megapixels": (png(20_000, 10_000, b"x"), "too_many_pixels"),
         "a whole wall": (png(2**31 - 1, 2**31 - 1, b"x"), "too_many_pixels"),
         "good": (good, "fine"),
@@ -148,7 +148,15 @@ def test_a_file_that_kills_its_decoder_fails_alone(tmp_path: Path) -> None:
     asyncio.run(scene())
 
 
-REASONS = {"not_an_image", "damaged", "empty", "too_many_pixels", "too_large", "memory"}
+REASONS = {
+    "not_an_image",
+    "damaged",
+    "truncated",
+    "empty",
+    "too_many_pixels",
+    "too_large",
+    "memory",
+}
 
 
 @pytest.mark.skipif(not CORPUS.is_dir(), reason=f"no collection of picture files at {CORPUS}")

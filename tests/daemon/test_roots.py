@@ -133,6 +133,24 @@ def test_what_the_watcher_may_be_carrying_at_the_moment_is_not_claimed(yard: Yar
     yard.play(scene)
 
 
+def test_a_root_that_was_found_away_is_watched_and_walked_anew_though_it_is_back(
+    yard: Yard,
+) -> None:
+    async def scene(roots: Roots) -> None:
+        looked: list[bool] = []
+        yard.walks.clear()
+        roots.doubt(yard.path, lambda: looked.append(True))
+        assert not looked
+        await roots.look()
+        assert looked == [True]
+        assert yard.watcher.added == [yard.path] * 2
+        assert [top for top, _ in yard.walks] == [yard.path]
+        await roots.look()
+        assert len(yard.walks) == 1
+
+    yard.play(scene)
+
+
 @pytest.mark.parametrize(
     ("number", "sysctl"),
     [(errno.ENOSPC, "max_user_watches"), (errno.EMFILE, "max_user_instances")],

@@ -6,21 +6,23 @@ import os
 import re
 import sqlite3
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
+from imgqd.catalog import pairs
+from imgqd.catalog.facts import COLUMNS, metadata
 from imgqd.catalog.store import BELOW, below, open_readonly
 from imgqd.records import FileRow, Found, Stamp, Totals, Vector
 
-_FOUND: Final = """
+_FOUND: Final = f"""
     SELECT file.image, folder.path, file.name, file.size, file.mtime_ns,
-           image.format, image.width, image.height
+           image.format, image.width, image.height, {COLUMNS}
     FROM file JOIN folder ON folder.id = file.folder JOIN root ON root.id = folder.root
     LEFT JOIN image ON image.id = file.image
-"""
+"""  # noqa: S608 - constants of ours
 
 
 class Reader:
@@ -34,11 +36,15 @@ class Reader:
         self._db.close()
 
     def stamps(self, folder: bytes) -> dict[bytes, tuple[int, ...]]:
-        """Return the files of one folder: name -> the fields of its stamp."""
+        """Return the files of one folder, pictures and sidecars: name -> fields of its stamp."""
+        number = self._db.execute("SELECT id FROM folder WHERE path = ?", (folder,)).fetchone()
+        if number is None:
+            return {}
         rows = self._db.execute(
-            "SELECT name, dev, inode, size, mtime_ns, ctime_ns FROM file "
-            "WHERE folder = (SELECT id FROM folder WHERE path = ?)",
-            (folder,),
+            "SELECT name, dev, inode, size, mtime_ns, ctime_ns FROM file WHERE folder = ? "
+            "UNION ALL "
+            "SELECT name, dev, inode, size, mtime_ns, ctime_ns FROM sidecar WHERE folder = ?",
+            number * 2,
         )
         return {row[0]: row[1:] for row in rows}
 
@@ -68,6 +74,10 @@ class Reader:
             one = _found(row)
             found.setdefault(one.image, []).append(one)
         return found
+
+    def pairs(self, found: Iterable[Found]) -> dict[int, int]:
+        """Return raw image -> developed image, of the pairs that these files are part of."""
+        return pairs.pairs(self._db, found)
 
     def named(self, text: str, limit: int) -> list[Found]:
         """Return the files whose name and folder hold all words of the text, best first.
@@ -187,6 +197,7 @@ class Reader:
         return sqlite3.sqlite_version, str(row[0])
 
 
-def _found(row: tuple[int, bytes, bytes, int, int, str | None, int | None, int | None]) -> Found:
-    image, folder, name, size, mtime_ns, form, width, height = row
-    return Found(image or 0, os.path.join(folder, name), size, mtime_ns, form, width, height)
+def _found(row: tuple[Any, ...]) -> Found:
+    image, folder, name, size, mtime_ns, form, width, height, *said = row
+    path = os.path.join(folder, name)
+    return Found(image or 0, path, size, mtime_ns, form, width, height, metadata(tuple(said)))

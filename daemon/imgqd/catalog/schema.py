@@ -74,4 +74,41 @@ STEPS: Final = (
         name, folder, tokenize = "unicode61 remove_diacritics 2"
     );
     """,
+    """
+    ALTER TABLE image ADD COLUMN added REAL NOT NULL DEFAULT 0;   -- Unix seconds
+    ALTER TABLE image ADD COLUMN taken TEXT;          -- YYYY-MM-DDTHH:MM:SS by the place's clock
+    ALTER TABLE image ADD COLUMN taken_offset INTEGER;            -- its seconds before UTC
+    ALTER TABLE image ADD COLUMN taken_from TEXT;
+    ALTER TABLE image ADD COLUMN camera TEXT;
+    ALTER TABLE image ADD COLUMN lens TEXT;
+    ALTER TABLE image ADD COLUMN latitude REAL;
+    ALTER TABLE image ADD COLUMN longitude REAL;
+    ALTER TABLE image ADD COLUMN rating INTEGER;
+    ALTER TABLE image ADD COLUMN title TEXT;
+    ALTER TABLE image ADD COLUMN description TEXT;
+    ALTER TABLE image ADD COLUMN software TEXT;
+    ALTER TABLE image ADD COLUMN screenshot INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE image ADD COLUMN frames INTEGER NOT NULL DEFAULT 1;
+    CREATE TABLE keyword (
+        image INTEGER NOT NULL REFERENCES image ON DELETE CASCADE,
+        word TEXT NOT NULL COLLATE NOCASE,
+        UNIQUE (image, word)
+    ) STRICT;
+    CREATE INDEX keyword_word ON keyword (word);
+    CREATE INDEX image_raw ON image (id) WHERE format = 'raw';
+    CREATE TABLE sidecar (
+        folder INTEGER NOT NULL REFERENCES folder ON DELETE CASCADE,
+        name BLOB NOT NULL,
+        dev INTEGER NOT NULL, inode INTEGER NOT NULL, size INTEGER NOT NULL,
+        mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL,
+        PRIMARY KEY (folder, name)
+    ) STRICT, WITHOUT ROWID;
+    ALTER TABLE file ADD COLUMN sidecar TEXT;         -- the one that was read with it
+    ALTER TABLE departed ADD COLUMN sidecar TEXT;
+    -- What an earlier version saw is read once more, for what it says of itself.
+    UPDATE image SET added = unixepoch();
+    UPDATE file SET state = 'pending', version = version + 1, noticed = unixepoch()
+        WHERE state = 'indexed' AND id IN
+        (SELECT min(id) FROM file WHERE image IS NOT NULL GROUP BY image);
+    """,
 )

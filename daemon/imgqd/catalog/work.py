@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from imgqd.catalog import facts
 from imgqd.catalog.live import is_live, settle
 from imgqd.records import Change, Failed, Indexed, Stamp, Work
 
@@ -56,7 +57,7 @@ def commit(
     touched: set[int] = set()
     fresh: set[int] = set()
     for done in indexed:
-        image = _image(db, done, now)
+        image = facts.store(db, done.picture, done.work.file, done.sidecar, now)
         touched.add(image)
         if done.vector is not None and made_with is not None:
             db.execute(
@@ -66,9 +67,9 @@ def commit(
             fresh.add(image)
         lacks = active is not None and not _has(db, image, active)
         state = "pending" if lacks else "indexed"
-        touched |= _finish(db, done.work, (state, image, None, None))
+        touched |= _finish(db, done.work, (state, image, None, None, done.sidecar))
     for bad in failed:
-        touched |= _finish(db, bad.work, ("failed", None, bad.reason, bad.detail))
+        touched |= _finish(db, bad.work, ("failed", None, bad.reason, bad.detail, None))
     change = settle(db, touched, now)
     # A live image that only now got its vector is new to the index, too.
     live = {image for image in fresh if is_live(db, image)}
@@ -88,34 +89,35 @@ def requeue_without_vector(db: sqlite3.Connection, model: int, now: float) -> in
     ).rowcount
 
 
+def retry_failed(db: sqlite3.Connection, now: float) -> int:
+    """Make every file pending again that could not be decoded, and return their number."""
+    return db.execute(
+        "UPDATE file SET state = 'pending', version = version + 1, attempts = 0, noticed = ? "
+        "WHERE state = 'failed'",
+        (now,),
+    ).rowcount
+
+
 def _has(db: sqlite3.Connection, image: int, model: int) -> bool:
     found = db.execute("SELECT 1 FROM vector WHERE image = ? AND model = ?", (image, model))
     return found.fetchone() is not None
 
 
-def _image(db: sqlite3.Connection, done: Indexed, now: float) -> int:
-    picture = done.picture
-    values = (picture.hash, picture.format, picture.width, picture.height, now)
-    row = db.execute(
-        "INSERT INTO image (hash, format, width, height, orphaned) VALUES (?, ?, ?, ?, ?) "
-        "ON CONFLICT (hash) DO UPDATE SET format = format RETURNING id",
-        values,
-    ).fetchone()
-    return int(row[0])
-
-
 def _finish(
     db: sqlite3.Connection,
     work: Work,
-    outcome: tuple[str, int | None, str | None, str | None],
+    outcome: tuple[str, int | None, str | None, str | None, str | None],
 ) -> set[int]:
-    """Write (state, image, reason, detail) of an unchanged file; return what it showed before."""
+    """Write (state, image, reason, detail, sidecar) of an unchanged file.
+
+    Returns the image that it showed before.
+    """
     where = (work.file, work.version)
     before = db.execute("SELECT image FROM file WHERE id = ? AND version = ?", where).fetchone()
     if before is None:
         return set()
     db.execute(
-        "UPDATE file SET state = ?, image = ?, reason = ?, detail = ?, attempts = 0 "
+        "UPDATE file SET state = ?, image = ?, reason = ?, detail = ?, sidecar = ?, attempts = 0 "
         "WHERE id = ? AND version = ?",
         (*outcome, *where),
     )

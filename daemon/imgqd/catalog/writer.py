@@ -15,7 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from imgqd.catalog import roots, work
+from imgqd import sidecar
+from imgqd.catalog import roots, sidecars, work
 from imgqd.catalog.files import Files
 from imgqd.catalog.live import settle
 from imgqd.catalog.store import setting_aside, transaction
@@ -71,9 +72,13 @@ class Writer:
             kin: list[bytes] = []
             queued = reused = removed = 0
             for one in observed:
-                root = root_of[os.path.dirname(one.path)]
+                directory, name = os.path.split(one.path)
+                root = root_of[directory]
                 if one.stamp is None:
                     removed += self._files.remove(one.path, root, touched, now)
+                if sidecar.is_name(name):
+                    queued += self._follow_sidecar(one, root)
+                if one.stamp is None or sidecar.is_name(name):
                     continue
                 verdict = self._files.place(one, root, touched, now)
                 queued += verdict == "queued"
@@ -83,6 +88,11 @@ class Writer:
             self._files.forget_departed(now)
             change = settle(self._db, touched, now, queued=queued, reused=reused, removed=removed)
             return replace(change, kin=tuple(kin))
+
+    def _follow_sidecar(self, one: Observed, root: int) -> int:
+        if one.stamp is None:
+            return sidecars.remove(self._db, one)
+        return sidecars.place(self._db, one, self._files.folder(os.path.dirname(one.path), root))
 
     def forget_folders(self, gone: Sequence[bytes], now: float) -> Change:
         """Remove folders (each with all below it) that a full walk did not meet."""
@@ -115,6 +125,11 @@ class Writer:
         """Take back the attempt of files that were taken and not decoded."""
         with transaction(self._db):
             work.give_back(self._db, files)
+
+    def retry_failed(self, now: float) -> int:
+        """Make every file pending again that could not be decoded, and return their number."""
+        with transaction(self._db):
+            return work.retry_failed(self._db, now)
 
     def commit(
         self,

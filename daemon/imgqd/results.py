@@ -1,0 +1,55 @@
+"""Hits as the maps that go over the wire."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from imgq.protocol import wire_path
+from imgqd.records import Found
+from imgqd.search import Hit
+
+
+def result(hit: Hit) -> dict[str, Any]:
+    """Return one result of `search`."""
+    first, *others = hit.files
+    return {
+        "path": wire_path(first.path),
+        "score": hit.score,
+        "relevance": hit.relevance,
+        "image_id": first.image or None,
+        "width": first.width,
+        "height": first.height,
+        "format": first.format,
+        "size": first.size,
+        "mtime": first.mtime_ns / 1e9,
+        "matched": hit.matched,
+        "also": [wire_path(one.path) for one in others],
+        **_metadata(first),
+    }
+
+
+def _metadata(found: Found) -> dict[str, Any]:
+    said = found.metadata
+    taken_at, taken_from = found.mtime_ns / 1e9, "file"
+    if said.taken is not None:
+        zone = None if said.taken_offset is None else timezone(timedelta(seconds=said.taken_offset))
+        # Without an offset: by this machine's own clock, which is a person's best guess, too.
+        taken_at = datetime.fromisoformat(said.taken).replace(tzinfo=zone).timestamp()
+        taken_from = said.taken_from or "exif"
+    return {
+        "taken_at": taken_at,
+        "taken_offset": said.taken_offset,
+        "taken_from": taken_from,
+        "camera": said.camera,
+        "lens": said.lens,
+        "latitude": said.latitude,
+        "longitude": said.longitude,
+        "rating": said.rating,
+        "keywords": list(said.keywords),
+        "title": said.title,
+        "description": said.description,
+        "software": said.software,
+        "screenshot": said.is_screenshot,
+        "frames": said.frames,
+    }
