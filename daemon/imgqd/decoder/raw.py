@@ -7,7 +7,7 @@ import io
 from dataclasses import dataclass
 from typing import Any, Final
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from imgqd import formats
 from imgqd.serving import Fault
@@ -36,12 +36,25 @@ class Preview:
 
 
 def preview(content: bytes) -> Preview:
-    """Return the picture in a RAW file; raises Fault(`no_decoder`) or what LibRaw raises.
+    """Return the picture in a RAW file; raises Fault, or UnidentifiedImageError for another file.
 
     The camera's own JPEG is opened and not yet decoded, so that 50 MB cost milliseconds.
     """
     if rawpy is None:
         raise Fault("no_decoder", formats.lacking("rawpy"))
+    try:
+        return _preview(content)
+    except rawpy.LibRawFileUnsupportedError as error:
+        raise UnidentifiedImageError from error
+    except rawpy.LibRawIOError as error:
+        raise Fault("truncated", "the RAW file ends too early") from error
+    except rawpy.LibRawError as error:
+        words = error.args[0] if error.args else b""
+        said = words.decode("ascii", "replace") if isinstance(words, bytes) else str(words)
+        raise Fault("damaged", f"LibRaw: {said}") from error
+
+
+def _preview(content: bytes) -> Preview:
     with rawpy.imread(io.BytesIO(content)) as file:
         sizes = file.sizes
         turned = _FLIPS.get(sizes.flip, 1)
