@@ -13,7 +13,7 @@ from typing import Any, Final
 from imgqd import config, machine, scan
 from imgqd.bell import Bell
 from imgqd.config import Settings
-from imgqd.freshness import Freshness
+from imgqd.freshness import Freshness, earliest
 from imgqd.intake import Intake
 from imgqd.library import Library
 from imgqd.models import Models
@@ -106,8 +106,11 @@ class Core:
             await ring.wait()
 
     async def _is_done(self, mark: float) -> bool:
+        # First what is under way, then the catalog, where it ends: the other way round something
+        # could pass between the two looks.
+        under_way = self.freshness.oldest(None)
         oldest = await self.library.read(lambda reader: reader.oldest_pending())
-        outstanding = self.freshness.oldest(oldest)
+        outstanding = earliest(under_way, oldest)
         if outstanding is None or outstanding > mark:
             return True
         if self.status.paused is not None and oldest is not None and oldest <= mark:

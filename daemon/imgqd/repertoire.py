@@ -24,7 +24,7 @@ class Repertoire:
     def __init__(self, library: Library, pipeline: Pipeline) -> None:
         self._library = library
         self._pipeline = pipeline
-        self._next = 0.0
+        self._next = time.monotonic() + _HOUR  # the daemon's start looks by itself
 
     async def look_again(self) -> None:
         """Look, if the last time is an hour ago."""

@@ -127,8 +127,15 @@ class Roots:
                 await self._look_at_mounts()
             doubted, self._doubted = self._doubted, {}
             lost = self._watcher.lost() | doubted.keys()
-            for root in self.all:
-                await self._look_at(root, is_lost=root.path in lost)
+            try:
+                for root in self.all:
+                    await self._look_at(root, is_lost=root.path in lost)
+            except BaseException:
+                # Who asked has given up (a sync at its deadline): the doubts are left to the next.
+                for path, looked in doubted.items():
+                    self._doubted.setdefault(path, []).extend(looked)
+                self.call()
+                raise
             for looked in doubted.values():
                 for settled in looked:
                     settled()

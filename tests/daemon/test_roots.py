@@ -33,6 +33,7 @@ class FakeWatcher:
         self.is_deaf = False
         self.restarts = 0
         self.behind: float | None = None
+        self.is_asked = False
 
     def add(self, root: bytes) -> None:
         if self.trouble is not None:
@@ -43,6 +44,7 @@ class FakeWatcher:
         pass
 
     def lost(self) -> set[bytes]:
+        self.is_asked = True
         return set()
 
     def restart(self) -> None:
@@ -279,5 +281,23 @@ def test_a_due_walk_comes_by_itself(yard: Yard) -> None:
             await yard.asked.wait()
         task.cancel()
         assert roots.cover[yard.path].due == float("inf")
+
+    yard.play(scene)
+
+
+def test_a_look_that_is_given_up_leaves_its_doubts_to_the_next(yard: Yard) -> None:
+    async def scene(roots: Roots) -> None:
+        looked: list[bool] = []
+        roots.doubt(yard.path, lambda: looked.append(True))
+        yard.watcher.is_asked = False
+        given_up = asyncio.create_task(roots.look())
+        while not yard.watcher.is_asked:  # noqa: ASYNC110 - the watcher is asked in passing
+            await asyncio.sleep(0)
+        given_up.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await given_up
+        assert looked == []
+        await roots.look()
+        assert looked == [True]
 
     yard.play(scene)
