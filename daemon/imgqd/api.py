@@ -8,26 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from collections.abc import Mapping
 from typing import Any, Final
 
 from imgq import protocol
 from imgq.protocol import wire_path
-from imgqd import child, search
+from imgqd import child
 from imgqd import params as checked
+from imgqd.asking import Asking
 from imgqd.config import SettingsError
 from imgqd.core import Core
 from imgqd.doctor import Doctor
-from imgqd.embed import NoModel
 from imgqd.params import Params
 from imgqd.pulse import NotInSync
 from imgqd.records import shown
-from imgqd.results import result
 from imgqd.server import Handler, Problem, Session
-
-_QUERY: Final = 4096
-"""Bytes of the longest query."""
 
 _YEAR: Final = 366 * 86400
 """Seconds of the longest pause."""
@@ -46,6 +41,7 @@ class Api:
         self._core = core
         self._version = version
         self._doctor = Doctor(core, version)
+        self._asking = Asking(core)
         self._subscriptions = 0
 
     def table(self) -> Mapping[str, Handler]:
@@ -84,53 +80,9 @@ class Api:
     async def search(self, _: Session, params: Params) -> Any:
         """Rank files for a line of text, or for a picture."""
         checked.only(params, "query", "limit", "offset", "sync", "timeout_s", "like", "all")
-        began = time.monotonic()
-        query = checked.text(params, "query", "").strip()
-        if len(query.encode(errors="replace")) > _QUERY:
-            raise Problem("too_large", f"a query is at most {_QUERY} bytes")
-        limit = checked.number(params, "limit", 20, 1, search.MOST)
-        offset = checked.number(params, "offset", 0, 0, search.MOST)
-        if not query and params.get("like") is None:
-            raise Problem("usage", "an empty query: say what the pictures show, or name a file")
         if checked.flag(params, "sync"):
             await self._sync(checked.seconds(params, 30.0))
-        # Taken before the search: what comes in meanwhile is no part of the claim.
-        as_of, pending = await self._core.status.as_of()
-        degraded = self._core.status.degraded()
-        vector = await self._vector(query, params.get("like"))
-        answer = await search.run(self._core.library, vector, query, limit, offset)
-        hits = answer.hits
-        if not checked.flag(params, "all"):
-            hits = hits[: max(0, answer.weak_from - offset)]
-        model = self._core.library.model
-        return {
-            "results": [result(hit) for hit in hits],
-            "weak_from": answer.weak_from,
-            "total": answer.total,
-            "took_ms": (time.monotonic() - began) * 1000,
-            "model": model.name if model is not None and vector is not None else None,
-            "as_of": as_of,
-            "pending": pending,
-            "degraded": degraded,
-        }
-
-    async def _vector(self, query: str, like: object) -> Any:
-        if like is not None:
-            return await self._like(checked.path_of(like))
-        try:
-            return await self._core.models.encode(query)
-        except NoModel:
-            return None  # names still answer; `degraded` says what is missing
-
-    async def _like(self, path: bytes) -> Any:
-        row = await self._core.library.read(lambda reader: reader.row(path))
-        number = self._core.library.model_id
-        if row is not None and row.image is not None and number is not None:
-            image = row.image
-            vector = await self._core.library.read(lambda reader: reader.vector(number, image))
-            if vector is not None:
-                return vector
-        raise Problem("not_found", f"{shown(path)} is not indexed: imgqctl why says more")
+        return await self._asking.search(params)
 
     async def status(self, _: Session, params: Params) -> Any:
         """Say everything that the daemon knows of itself."""

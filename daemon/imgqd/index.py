@@ -21,6 +21,7 @@ from typing import Final
 
 import faiss
 import numpy as np
+from numpy.typing import NDArray
 
 from imgqd.records import Vector
 
@@ -29,6 +30,24 @@ _DEAD: Final = 1024
 
 _SAMPLE: Final = 2048
 """Vectors that stand for the whole library when a query's scores are judged."""
+
+
+class Allowed:
+    """A set of image ids that a search is confined to: a bitmap, whatever their number."""
+
+    def __init__(self, images: NDArray[np.int64]) -> None:
+        self.count = len(images)
+        bits = np.zeros(int(images.max(initial=0)) + 1, dtype=bool)
+        bits[images] = True
+        self._bits = bits
+        self._packed = np.packbits(bits, bitorder="little")
+
+    def __contains__(self, image: int) -> bool:
+        return image < len(self._bits) and bool(self._bits[image])
+
+    def selector(self) -> faiss.IDSelector:
+        """Return what FAISS asks about each id; it refers to this object's memory."""
+        return faiss.IDSelectorBitmap(len(self._packed), faiss.swig_ptr(self._packed))
 
 
 class Index:
@@ -79,13 +98,24 @@ class Index:
             if len(self._dead) > _DEAD:
                 self._remove_now(set())
 
-    def search(self, query: Vector, count: int) -> tuple[list[int], list[float]]:
-        """Return the ids and cosines of the `count` nearest vectors, nearest first."""
+    def search(
+        self, query: Vector, count: int, allowed: Allowed | None = None
+    ) -> tuple[list[int], list[float]]:
+        """Return the ids and cosines of the `count` nearest vectors, nearest first.
+
+        With `allowed` only of these images; the work is then in proportion to their number.
+        """
         with self._lock:
             wanted = min(count + len(self._dead), int(self._faiss.ntotal))
+            if allowed is not None:
+                wanted = min(wanted, allowed.count)
             if wanted == 0:
                 return [], []
-            scores, ids = self._faiss.search(query.reshape(1, -1).astype(np.float32), wanted)
+            # One object a call: FAISS writes into it.
+            how = None if allowed is None else faiss.SearchParameters(sel=allowed.selector())
+            scores, ids = self._faiss.search(
+                query.reshape(1, -1).astype(np.float32), wanted, params=how
+            )
             pairs = [
                 (int(image), float(score))
                 for image, score in zip(ids[0], scores[0], strict=True)

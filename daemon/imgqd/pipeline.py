@@ -22,7 +22,17 @@ from imgqd.config import LimitSettings
 from imgqd.decode import Decoders, Moved, Session, Undecodable, opened
 from imgqd.embed import NoModel, PictureEmbedder
 from imgqd.library import Library
-from imgqd.records import Failed, Hint, Indexed, Picture, Vector, Work, shown
+from imgqd.records import (
+    Failed,
+    Hint,
+    Indexed,
+    Model,
+    Picture,
+    Stamp,
+    Vector,
+    Work,
+    shown,
+)
 
 log = logging.getLogger(__name__)
 
@@ -101,6 +111,13 @@ class Pipeline:
     def limit(self, limits: LimitSettings) -> None:
         """Decode the next files under other limits."""
         self._decoders.limit(limits)
+
+    async def glance(self, path: bytes, stamp: Stamp, model: Model) -> bytes:
+        """Return the pixels of any picture on the disk, which is not kept; raises Undecodable."""
+        async with self._decoders.session() as session:
+            with opened(path, stamp) as fd:
+                await session.identify(fd)
+                return await session.pixels(model)
 
     def renew_decoders(self) -> None:
         """Decode the next files by new processes: other packages are installed now."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from imgq.protocol import wire_path
+from imgqd.ranking import Hit, taken_at
 from imgqd.records import Found
-from imgqd.search import Hit
 
 
 def result(hit: Hit) -> dict[str, Any]:
@@ -31,14 +30,9 @@ def result(hit: Hit) -> dict[str, Any]:
 
 def _metadata(found: Found) -> dict[str, Any]:
     said = found.metadata
-    taken_at, taken_from = found.mtime_ns / 1e9, "file"
-    if said.taken is not None:
-        zone = None if said.taken_offset is None else timezone(timedelta(seconds=said.taken_offset))
-        # Without an offset: by this machine's own clock, which is a person's best guess, too.
-        taken_at = datetime.fromisoformat(said.taken).replace(tzinfo=zone).timestamp()
-        taken_from = said.taken_from or "exif"
+    taken_from = "file" if said.taken is None else said.taken_from or "exif"
     return {
-        "taken_at": taken_at,
+        "taken_at": taken_at(found),
         "taken_offset": said.taken_offset,
         "taken_from": taken_from,
         "camera": said.camera,

@@ -15,6 +15,13 @@ COLUMNS: Final = (
 )
 """What `metadata` takes; no word of a keyword holds the line's end."""
 
+SAID: Final = (
+    "SELECT coalesce(image.title, '') || ' ' || coalesce(image.description, '') || ' ' || "
+    "coalesce((SELECT group_concat(word, ' ') FROM keyword WHERE keyword.image = image.id), '') "
+    "FROM file JOIN image ON image.id = file.image WHERE file.id = ?"
+)
+"""What is found by its words beside the name of a file, whose id it takes."""
+
 _IMAGE: Final = """
     INSERT INTO image (hash, format, width, height, orphaned, added) VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT (hash) DO UPDATE SET

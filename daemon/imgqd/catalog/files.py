@@ -11,6 +11,7 @@ import sqlite3
 from typing import Final, NamedTuple
 
 from imgqd import sidecar
+from imgqd.catalog.facts import SAID
 from imgqd.catalog.store import BELOW, below
 from imgqd.records import Observed, Stamp
 
@@ -205,8 +206,9 @@ class Files:
         ).fetchone()
         beneath = path[len(root) :].decode(errors="replace")
         self._db.execute(
-            "INSERT INTO words (rowid, name, folder) VALUES (?, ?, ?)",
-            (file, name.decode(errors="replace"), beneath),
+            "INSERT INTO words (rowid, name, folder, said) VALUES (?, ?, ?, "
+            f"coalesce(({SAID}), ''))",
+            (file, name.decode(errors="replace"), beneath, file),
         )
 
     def folder(self, path: bytes, root: int) -> int:

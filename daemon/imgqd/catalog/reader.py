@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from imgqd.catalog import pairs
 from imgqd.catalog.facts import COLUMNS, metadata
 from imgqd.catalog.store import BELOW, below, open_readonly
+from imgqd.query import Sort
+from imgqd.query.sql import FUNCTIONS, Condition
 from imgqd.records import FileRow, Found, Stamp, Totals, Vector
 
 _FOUND: Final = f"""
@@ -25,11 +28,27 @@ _FOUND: Final = f"""
 """  # noqa: S608 - constants of ours
 
 
+_TAKEN: Final = (
+    "coalesce(image.taken, (SELECT strftime('%Y-%m-%dT%H:%M:%S', max(mtime_ns) / 1000000000, "
+    "'unixepoch', 'localtime') FROM file WHERE file.image = image.id))"
+)
+_ORDERS: Final = {
+    "relevance": f"{_TAKEN} {{0}}, image.id",
+    "date": f"{_TAKEN} {{0}}, image.id",
+    "size": "(SELECT max(size) FROM file WHERE file.image = image.id) {0}, image.id",
+    "name": "(SELECT min(lower(CAST(name AS TEXT))) FROM file WHERE file.image = image.id) "
+    "{0}, image.id",
+}
+"""How to list what was only filtered; `{0}` is the direction."""
+
+
 class Reader:
     """A read-only view; use one object in one thread at a time."""
 
     def __init__(self, path: Path) -> None:
         self._db = open_readonly(path)
+        for name, (arguments, function) in FUNCTIONS.items():
+            self._db.create_function(name, arguments, function, deterministic=True)
 
     def close(self) -> None:
         """Close the connection."""
@@ -79,8 +98,39 @@ class Reader:
         """Return raw image -> developed image, of the pairs that these files are part of."""
         return pairs.pairs(self._db, found)
 
-    def named(self, text: str, limit: int) -> list[Found]:
-        """Return the files whose name and folder hold all words of the text, best first.
+    def matching(self, where: Condition, most: int) -> NDArray[np.int64]:
+        """Return the ids of live images that meet a condition, of so many at most."""
+        rows = self._db.execute(
+            f"SELECT image.id FROM image WHERE image.live AND {where.sql} LIMIT ?",  # noqa: S608 - from our own compiler
+            (*where.values, most),
+        )
+        return np.fromiter((row[0] for row in rows), np.int64)
+
+    def passing(self, images: Sequence[int], where: Condition) -> set[int]:
+        """Return those of these images that meet a condition."""
+        marks = ",".join("?" * len(images))
+        rows = self._db.execute(
+            f"SELECT image.id FROM image WHERE image.id IN ({marks}) AND {where.sql}",  # noqa: S608 - as above
+            (*images, *where.values),
+        )
+        return {row[0] for row in rows}
+
+    def listed(self, where: Condition, sort: Sort, most: int) -> tuple[list[int], int]:
+        """Return the images that meet a condition, in order, and how many there are."""
+        is_up = sort.reverse != (sort.by == "name")
+        order = _ORDERS[sort.by].format("ASC" if is_up else "DESC")
+        rows = self._db.execute(
+            f"SELECT image.id FROM image WHERE image.live AND {where.sql} ORDER BY {order} LIMIT ?",  # noqa: S608 - as above
+            (*where.values, most),
+        ).fetchall()
+        total = self._db.execute(
+            f"SELECT count(*) FROM image WHERE image.live AND {where.sql}",  # noqa: S608 - as above
+            where.values,
+        ).fetchone()[0]
+        return [row[0] for row in rows], int(total)
+
+    def named(self, text: str, limit: int, where: Condition | None = None) -> list[Found]:
+        """Return the files whose names, folders and words hold all words of the text, best first.
 
         The last word may be the beginning of one. A file without a vector is found, too,
         one that cannot be decoded is not.
@@ -89,12 +139,13 @@ class Reader:
         words = re.findall(r"\w+", unicodedata.normalize("NFC", text).replace("_", " "))
         if not words:
             return []
+        only = f" AND (image.id IS NOT NULL AND {where.sql})" if where is not None else ""
         match = " ".join(f'"{word}"' for word in words) + "*"
         rows = self._db.execute(
             f"{_FOUND} JOIN words ON words.rowid = file.id "
-            "WHERE words MATCH ? AND root.online AND file.state != 'failed' "
-            "ORDER BY bm25(words, 4.0, 1.0), file.id LIMIT ?",
-            (match, limit),
+            f"WHERE words MATCH ? AND root.online AND file.state != 'failed'{only} "
+            "ORDER BY bm25(words, 4.0, 1.0, 2.0), file.id LIMIT ?",
+            (match, *(() if where is None else where.values), limit),
         )
         return [_found(row) for row in rows]
 

@@ -105,6 +105,14 @@ STEPS: Final = (
     ) STRICT, WITHOUT ROWID;
     ALTER TABLE file ADD COLUMN sidecar TEXT;         -- the one that was read with it
     ALTER TABLE departed ADD COLUMN sidecar TEXT;
+    -- What pictures say of themselves is found as their names are.
+    ALTER TABLE words RENAME TO words_before;
+    CREATE VIRTUAL TABLE words USING fts5 (           -- rowid is the file's id
+        name, folder, said, tokenize = "unicode61 remove_diacritics 2"
+    );
+    INSERT INTO words (rowid, name, folder, said)
+        SELECT rowid, name, folder, '' FROM words_before;
+    DROP TABLE words_before;
     -- What an earlier version saw is read once more, for what it says of itself.
     UPDATE image SET added = unixepoch();
     UPDATE file SET state = 'pending', version = version + 1, noticed = unixepoch()

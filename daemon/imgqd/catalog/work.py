@@ -68,6 +68,8 @@ def commit(
         lacks = active is not None and not _has(db, image, active)
         state = "pending" if lacks else "indexed"
         touched |= _finish(db, done.work, (state, image, None, None, done.sidecar))
+        file = done.work.file
+        db.execute(f"UPDATE words SET said = ({facts.SAID}) WHERE rowid = ?", (file, file))
     for bad in failed:
         touched |= _finish(db, bad.work, ("failed", None, bad.reason, bad.detail, None))
     change = settle(db, touched, now)
