@@ -27,7 +27,8 @@ from imgqd.query import Like, Part, Query, parse
 from imgqd.query import sql as compiled
 from imgqd.records import Stamp, Vector, shown
 from imgqd.results import result
-from imgqd.search import Hit, Wanted
+from imgqd.ranking import Hit
+from imgqd.search import Wanted
 from imgqd.server import Problem
 
 _LONGEST: Final = 4096
@@ -38,6 +39,11 @@ _KEEP: Final = 120.0
 """Rankings that are kept for their next pages, and for how many seconds."""
 
 
+_PAGES: Final = 4
+_LEAST: Final = 100
+"""Pages, and results, that a ranking is made for: the first page is asked for most."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Ranking:
     """An answer before it is cut into pages, with the claims that hold for all of them."""
@@ -45,6 +51,7 @@ class _Ranking:
     made: float
     hits: Sequence[Hit]
     total: int
+    is_whole: bool
     claims: dict[str, Any]
 
 
@@ -67,7 +74,8 @@ class Asking:
         if not line and like is None:
             raise Problem("usage", "an empty query: say what the pictures show, or name a file")
         query = await asyncio.to_thread(parse, line, datetime.now())  # noqa: DTZ005 - a wall clock's
-        ranking = await self._ranking(query, (line, like, self._core.library.model_id), offset)
+        key = (line, like, self._core.library.model_id)
+        ranking = await self._ranking(query, key, offset, offset + limit)
         answer = await search.page(ranking.hits, ranking.total, limit, offset)
         hits = answer.hits
         if not checked.flag(params, "all"):
@@ -82,9 +90,14 @@ class Asking:
             "problems": [_row(one) for one in query.problems],
         }
 
-    async def _ranking(self, query: Query, key: tuple[object, ...], offset: int) -> _Ranking:
+    async def _ranking(self, query: Query, key: tuple[object, ...], offset: int, most: int) -> _Ranking:
         kept = self._rankings.get(key)
-        if offset and kept is not None and time.monotonic() - kept.made < _KEEP:
+        if (
+            offset
+            and kept is not None
+            and time.monotonic() - kept.made < _KEEP
+            and (kept.is_whole or most <= len(kept.hits))
+        ):
             return kept
         core = self._core
         # Taken before the search: what comes in meanwhile is no part of the claim.
@@ -93,8 +106,9 @@ class Asking:
         vector = await self._vector(query.parts, key[1])
         where = None if query.where is None else compiled.condition(query.where, _home())
         wanted = Wanted(vector, query.text, where, query.sort)
-        # Not of the page alone: the next one is part of the same order.
-        hits, total = await search.everything(core.library, wanted, search.MOST)
+        # Not of the page alone: the next ones are part of the same order.
+        wide = min(search.MOST, max(_PAGES * most, _LEAST))
+        hits, total = await search.everything(core.library, wanted, wide)
         model = core.library.model
         claims = {
             "model": model.name if model is not None and vector is not None else None,
@@ -102,7 +116,8 @@ class Asking:
             "pending": pending,
             "degraded": degraded,
         }
-        ranking = _Ranking(time.monotonic(), hits, total, claims)
+        is_whole = wide == search.MOST or len(hits) < wide
+        ranking = _Ranking(time.monotonic(), hits, total, is_whole, claims)
         self._rankings[key] = ranking
         self._rankings.move_to_end(key)
         while len(self._rankings) > _KEPT:
@@ -134,8 +149,7 @@ class Asking:
                 return None  # names still answer; `degraded` says what is missing
         if part.image_id is not None:
             return await self._of_image(part.image_id, f"#{part.image_id}")
-        path = os.path.expanduser(part.path or "")
-        return await self._of_path(checked.path_of(path))
+        return await self._of_path(checked.path_of(_at_home(part.path or "")))
 
     async def _of_path(self, path: bytes) -> Vector:
         row = await self._core.library.read(lambda reader: reader.row(path))
@@ -176,6 +190,10 @@ class Asking:
 
 def _home() -> str:
     return os.path.expanduser("~")
+
+
+def _at_home(path: str) -> str:
+    return os.path.expanduser(path)
 
 
 def _row(note: Any) -> dict[str, Any]:

@@ -171,7 +171,7 @@ async def start(
 ) -> Child:
     """Start `python -m module FD arguments…` and return its handle.
 
-    It gets no standard input, our standard error, and a process group of its
+    It gets no standard input or output, our standard error, and a process group of its
     own so that Ctrl-C in a terminal reaches the core alone.
     """
     ours, theirs = socket.socketpair()
@@ -185,6 +185,7 @@ async def start(
             str(theirs.fileno()),
             *arguments,
             stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,  # it may be a terminal, and readable
             pass_fds=(theirs.fileno(),),
             process_group=0,
             cwd="/",

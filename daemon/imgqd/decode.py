@@ -10,14 +10,16 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from imgqd import child, machine
+from imgqd import child, machine, verdict
 from imgqd.child import Child
 from imgqd.config import LimitSettings
-from imgqd.records import Metadata, Model, Picture, Stamp, is_regular
+from imgqd.records import Model, Picture, Stamp, is_regular
+
+T = TypeVar("T")
 
 _SERVES: Final = 5_000
 """Files after which a decoder is exchanged for a new one: what a codec leaks ends with it."""
@@ -80,8 +82,7 @@ class Session:
         """Return what the file is, and what it and its sidecar say of it; raises Undecodable."""
         lent = (fd,) if sidecar is None else (fd, sidecar)
         said = await self._decoder.call("identify", {}, lent)
-        metadata = Metadata(**{**said["metadata"], "keywords": tuple(said["metadata"]["keywords"])})
-        return Picture(said["hash"], said["format"], said["width"], said["height"], metadata)
+        return await self._decoder.believed(lambda: verdict.picture(said))
 
     async def pixels(self, model: Model) -> bytes:
         """Return the identified picture at the model's size: size * size * 3 bytes."""
@@ -91,8 +92,8 @@ class Session:
             "interpolation": model.interpolation,
             "fill": model.fill,
         }
-        answer: bytes = await self._decoder.call("pixels", wanted)
-        return answer
+        answer = await self._decoder.call("pixels", wanted)
+        return await self._decoder.believed(lambda: verdict.pixels(answer, model.size))
 
     async def sandbox(self) -> dict[str, Any]:
         """Return what holds the decoder back; starts it if need be. Raises Undecodable."""
@@ -143,7 +144,15 @@ class Decoder:
                 raise self._too_slow() from error
             raise Undecodable("crash", f"the decoder died on it: {error}") from error
         except child.Refused as error:
-            raise Undecodable(error.code, error.text) from error
+            raise Undecodable(*verdict.refusal(error.code, error.text)) from error
+
+    async def believed(self, check: Callable[[], T]) -> T:
+        """Return what a check makes of an answer; one that makes no sense ends the process."""
+        try:
+            return check()
+        except verdict.Nonsense as error:
+            await self.stop()
+            raise Undecodable("crash", f"the decoder answered nonsense: {error}") from error
 
     async def _within_time(self, running: Child, answering: Coroutine[Any, Any, Any]) -> Any:
         """Wait for an answer until the deadline, or as long as the process is kept from its work.
@@ -154,13 +163,13 @@ class Decoder:
         """
         answer = asyncio.ensure_future(answering)
         try:
-            spent = machine.cpu_of(running.pid)
+            began = spent = machine.cpu_of(running.pid)
             for _ in range(_PATIENCE):
                 done, _ = await asyncio.wait({answer}, timeout=self._under.decode_timeout)
                 before, spent = spent, machine.cpu_of(running.pid)
                 if done:
                     return answer.result()
-                if spent - before < _PROGRESS:
+                if spent - before < _PROGRESS or spent - began > 2 * self._under.decode_timeout:
                     break
             raise TimeoutError
         finally:

@@ -112,7 +112,9 @@ class Index:
             if wanted == 0:
                 return [], []
             # One object a call: FAISS writes into it.
-            how = None if allowed is None else faiss.SearchParameters(sel=allowed.selector())
+            how = None
+            if allowed is not None:
+                how = faiss.SearchParameters(sel=allowed.selector())  # type: ignore[call-arg]
             scores, ids = self._faiss.search(
                 query.reshape(1, -1).astype(np.float32), wanted, params=how
             )

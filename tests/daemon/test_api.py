@@ -21,7 +21,8 @@ from imgqd.embed import NoModel
 from imgqd.pulse import NotInSync
 from imgqd.records import Found, Metadata
 from imgqd.results import result
-from imgqd.search import Answer, Hit
+from imgqd.ranking import Hit
+from imgqd.search import Answer
 from imgqd.server import Problem, Session
 
 

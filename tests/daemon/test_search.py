@@ -18,7 +18,9 @@ from imgqd.catalog import Reader
 from imgqd.index import Index
 from imgqd.library import Library
 from imgqd.records import Vector
-from imgqd.search import Answer, Judge, name_relevance
+from imgqd.judge import Judge
+from imgqd.ranking import name_relevance
+from imgqd.search import Answer, Wanted
 
 T = TypeVar("T")
 
@@ -54,7 +56,8 @@ def ask(
     *,
     indexed: bool = True,
 ) -> Answer:
-    return asyncio.run(search.run(Books(shelf, indexed=indexed), vector, text, limit, offset))
+    wanted = Wanted(vector, text)
+    return asyncio.run(search.run(Books(shelf, indexed=indexed), wanted, limit, offset))
 
 
 def names(answer: Answer) -> list[str]:

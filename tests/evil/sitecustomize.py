@@ -103,6 +103,13 @@ def _thread(words: str) -> str:
     return told[0] if told else "died"
 
 
+def _end_thread(_: str) -> None:
+    """Let a thread end itself, as C programs do; the C library then needs a library more."""
+    thread = ctypes.c_ulong()
+    call("pthread_create", ctypes.byref(thread), None, _libc.pthread_exit, None)
+    call("pthread_join", thread, None)
+
+
 def _bomb(_: str) -> str:
     made = 0
     for _number in range(30):  # few enough not to harm, should it go off
@@ -203,6 +210,7 @@ ATTEMPTS: dict[str, Callable[[str], Any]] = {
     "fd-xattr": lambda number: os.setxattr(int(number), "user.evil", b"x"),
     "fd-flags": lambda number: (fcntl.ioctl(int(number), _FS_IOC_GETFLAGS, b"\0" * 8), "done")[1],
     "fd-lock": lambda number: fcntl.flock(int(number), fcntl.LOCK_EX | fcntl.LOCK_NB),
+    "fd-posix-lock": lambda number: fcntl.lockf(int(number), fcntl.LOCK_SH | fcntl.LOCK_NB),
     "fd-append": lambda number: (fcntl.fcntl(int(number), fcntl.F_SETFL, os.O_APPEND), "done")[1],
     "fd-owner": lambda number: call("fcntl", int(number), fcntl.F_SETOWN, os.getppid()),
     "fd-owner-wide": lambda number: call(
@@ -219,12 +227,14 @@ ATTEMPTS: dict[str, Callable[[str], Any]] = {
     "unix": lambda path: _connect(socket.AF_UNIX, socket.SOCK_STREAM, path),
     "abstract": lambda name: _connect(socket.AF_UNIX, socket.SOCK_STREAM, f"\0{name}"),
     "bind": _bind,
+    "socket": lambda _: socket.socket().close(),
     "pair": _pair,
     "run": lambda path: (subprocess.run([path], check=True), "done")[1],
     "exec": lambda path: os.execv(path, [path]),
     "fork": _fork,
     "fork-bomb": _bomb,
     "thread": _thread,
+    "end-thread": _end_thread,
     "signal-parent": lambda _: os.kill(os.getppid(), signal.SIGURG),  # which harms nobody
     "signal-thread": lambda _: call("tgkill", os.getppid(), os.getppid(), signal.SIGURG),
     "ptrace": lambda _: call("ptrace", _PTRACE_SEIZE, os.getppid(), 0, 0),

@@ -69,7 +69,7 @@ def commit(
         state = "pending" if lacks else "indexed"
         touched |= _finish(db, done.work, (state, image, None, None, done.sidecar))
         file = done.work.file
-        db.execute(f"UPDATE words SET said = ({facts.SAID}) WHERE rowid = ?", (file, file))
+        db.execute(f"UPDATE words SET said = ({facts.SAID}) WHERE rowid = ?", (file, file))  # noqa: S608 - ours
     for bad in failed:
         touched |= _finish(db, bad.work, ("failed", None, bad.reason, bad.detail, None))
     change = settle(db, touched, now)

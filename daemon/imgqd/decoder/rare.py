@@ -23,7 +23,10 @@ tifffile: Any
 try:
     imagecodecs = importlib.import_module("imagecodecs")
     # Its parts are loaded at their first mention, which must not be in the sandbox.
-    _loaded = (imagecodecs.jpeg8_decode, imagecodecs.jpegxl_decode)
+    _loaded = [
+        getattr(imagecodecs, f"{name}_decode")
+        for name in ("jpeg8", "jpegxl", "jpeg2k", "lerc", "png", "webp", "lzw", "packbits")
+    ]
 except ImportError:
     imagecodecs = None
 try:

@@ -12,6 +12,7 @@ from PIL import Image, UnidentifiedImageError
 from imgqd import formats
 from imgqd.serving import Fault
 
+importlib.import_module("multiprocessing")  # which rawpy would import at each picture
 rawpy: Any
 try:
     rawpy = importlib.import_module("rawpy")

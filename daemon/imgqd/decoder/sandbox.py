@@ -14,9 +14,9 @@ thread libraries and codecs call differs from machine to machine and from releas
 a picture that fails on one machine only would be the price of each omission. The weakness of such
 a list, the system calls of tomorrow, is met by their numbers: none after those known here exists.
 
-`enter` comes after all imports: nothing can be imported, loaded or opened later. What happens to
-other threads: those to come inherit every layer, those already there get seccomp and, from ABI 8
-on, Landlock; `missing` tells of others.
+`enter` comes after all imports: nothing can be imported, loaded or opened later. Threads to come
+inherit every layer. Those that are there already get seccomp, and Landlock from its ABI 8 on only;
+`missing` tells of them.
 
 Sources: landlock(7) and include/uapi/linux/landlock.h, seccomp(2), capset(2), prctl(2), and
 Documentation/userspace-api/landlock.rst for the ABI that brought each right.
@@ -114,8 +114,8 @@ _AT_EMPTY_PATH: Final = 0x1000
 _INT: Final = 0xFFFFFFFF
 """Where the kernel takes an int, the upper half of the register would slip past a comparison."""
 
-_FCNTLS: Final = (4, 8, 10, 15, 1024)
-"""F_SETFL, F_SETOWN, F_SETSIG, F_SETOWN_EX, F_SETLEASE: flags shared with the core, and signals."""
+_FCNTLS: Final = (4, 6, 7, 8, 10, 15, 37, 38, 1024)
+"""What reaches beyond the process: SETFL (the core shares the flags), locks, leases, signals."""
 
 
 class _Libc:
@@ -258,8 +258,8 @@ def _seccomp(missing: list[str]) -> bool:
         _deny_always(rules)
         _deny_by_argument(rules)
         rules.load()
-    except OSError as error:
-        missing.append(f"seccomp: {error.strerror}")
+    except (OSError, AttributeError, ValueError) as error:
+        missing.append(f"seccomp: {error}")
         return False
     return True
 
