@@ -67,6 +67,10 @@ class SearchAnswer:
     as_of: float
     pending: int
     degraded: tuple[str, ...]
+    understood: tuple[Mapping[str, Any], ...] = ()
+    """How each piece of the line was read: kind, text, start, end, and in words what it means."""
+    problems: tuple[Mapping[str, Any], ...] = ()
+    """What of the line could not be followed: start, end, reason."""
 
     @classmethod
     def from_wire(cls, raw: Mapping[str, Any], offset: int = 0) -> SearchAnswer:
@@ -81,6 +85,8 @@ class SearchAnswer:
             as_of=float(raw["as_of"]),
             pending=int(raw["pending"]),
             degraded=reasons(raw["degraded"]),
+            understood=tuple(raw.get("understood") or ()),
+            problems=tuple(raw.get("problems") or ()),
         )
 
     @property

@@ -25,9 +25,9 @@ from imgqd.embed import NoModel
 from imgqd.params import Params
 from imgqd.query import Like, Part, Query, parse
 from imgqd.query import sql as compiled
+from imgqd.ranking import Hit
 from imgqd.records import Stamp, Vector, shown
 from imgqd.results import result
-from imgqd.ranking import Hit
 from imgqd.search import Wanted
 from imgqd.server import Problem
 
@@ -90,7 +90,9 @@ class Asking:
             "problems": [_row(one) for one in query.problems],
         }
 
-    async def _ranking(self, query: Query, key: tuple[object, ...], offset: int, most: int) -> _Ranking:
+    async def _ranking(
+        self, query: Query, key: tuple[object, ...], offset: int, most: int
+    ) -> _Ranking:
         kept = self._rankings.get(key)
         if (
             offset

@@ -49,7 +49,7 @@ def ranked(
             # The best by its name comes first of those that show the same.
             group = files.get(one.image, ())
             shown[key] = [one, *(other for other in group if other.path != one.path)]
-        names[key] = max(names.get(key, 0.0), name_relevance(text, one.path))
+        names[key] = max(names.get(key, 0.0), name_relevance(text, one))
     hits = []
     for key, group in shown.items():
         score = scores.get(key) if isinstance(key, int) else None
@@ -67,23 +67,29 @@ def _matched(by_content: float, by_name: float) -> str:
     return "both" if by_content >= 0.5 else "name"
 
 
-def name_relevance(text: str, path: bytes) -> float:
-    """Return how surely a file is meant, whose name and folder hold all words of the text.
+def name_relevance(text: str, found: Found) -> float:
+    """Return how surely a file is meant, whose name, folder and words hold all words of a text.
 
-    A name that is the text: certain. A name with all its words: likely, the more
-    of the name they are. A folder that helps out: a hint, not a match by itself.
+    A name, a keyword or a title that is the text: certain. A name with all its words: likely, the more
+    of the name they are. With what a person wrote about it: likely. A folder that
+    helps out: a hint, not a match by itself.
     """
     asked = _words(text)
     if not asked:
         return 0.3
-    stem = _words(os.path.splitext(os.path.basename(path))[0].decode(errors="replace"))
-    full = _words(os.path.basename(path).decode(errors="replace"))
-    if asked in (stem, full):
+    name = os.path.basename(found.path).decode(errors="replace")
+    stem, full = _words(os.path.splitext(name)[0]), _words(name)
+    said = found.metadata
+    if asked in (stem, full) or asked in [
+        _words(one) for one in (*said.keywords, said.title or "")
+    ]:
         return 0.99
-    held = sum(any(word.startswith(one) for word in full) for one in asked)
-    if held < len(asked):
-        return 0.3
-    return 0.5 + 0.4 * min(1.0, len(asked) / max(1, len(stem)))
+    if all(any(word.startswith(one) for word in full) for one in asked):
+        return 0.5 + 0.4 * min(1.0, len(asked) / max(1, len(stem)))
+    written = _words(" ".join((*said.keywords, said.title or "", said.description or "")))
+    if all(any(word.startswith(one) for word in (*full, *written)) for one in asked):
+        return 0.6
+    return 0.3
 
 
 def _words(text: str) -> list[str]:

@@ -14,6 +14,7 @@ from imgqd.api import Api
 from imgqd.bell import Bell
 from imgqd.config import Settings
 from imgqd.core import Core
+from imgqd.ranking import Hit
 from imgqd.scope import Scope
 from imgqd.search import Answer
 from imgqd.server import Problem, Session
@@ -90,11 +91,15 @@ class Desk:
             self.core = FakeCore()
             self.prepare(self.core)
 
-            async def run(*arguments: Any) -> Answer:
+            async def everything(*arguments: Any) -> tuple[tuple[Hit, ...], int]:
                 self.core.asked.append(("search", arguments[1:]))
+                return self.core.answer.hits, self.core.answer.total
+
+            async def page(*_: Any) -> Answer:
                 return self.core.answer
 
-            self._patch.setattr("imgqd.search.run", run)
+            self._patch.setattr("imgqd.search.everything", everything)
+            self._patch.setattr("imgqd.search.page", page)
             api = Api(cast("Core", self.core), "1.2.3")
             session = cast("Session", SimpleNamespace(subscriptions={}, notify=self._notify))
             results = [await api.table()[name](session, params) for name, params in requests]

@@ -19,9 +19,9 @@ from imgqd.config import SettingsError
 from imgqd.core import Core
 from imgqd.embed import NoModel
 from imgqd.pulse import NotInSync
+from imgqd.ranking import Hit
 from imgqd.records import Found, Metadata
 from imgqd.results import result
-from imgqd.ranking import Hit
 from imgqd.search import Answer
 from imgqd.server import Problem, Session
 
@@ -123,7 +123,10 @@ def test_an_answer_says_what_it_found_and_how_far_it_may_be_trusted(desk: Desk) 
             }
         ],
         "weak_from": 1, "total": 40, "model": "demo", "as_of": 42.0, "pending": 3,
-        "degraded": ["x"],
+        "degraded": ["x"], "problems": [],
+        "understood": [
+            {"kind": "words", "text": "cat", "start": 0, "end": 3, "means": "shows cat"}
+        ],
     }  # fmt: skip
     assert ("encode", "cat") in desk.core.asked
     everything = desk.ask("search", query="cat", all=True)["results"]
@@ -144,7 +147,8 @@ def test_without_a_model_names_answer_and_the_answer_says_so(desk: Desk) -> None
     answer = desk.ask("search", query="cat")
     assert answer["model"] is None
     [(_, arguments)] = [one for one in desk.core.asked if one[0] == "search"]
-    assert arguments[0] is None
+    assert arguments[0].vector is None
+    assert arguments[0].text == "cat"
 
 
 def test_a_search_may_wait_until_all_is_in(desk: Desk) -> None:
@@ -152,8 +156,9 @@ def test_a_search_may_wait_until_all_is_in(desk: Desk) -> None:
     assert desk.core.asked[0] == ("sync", (7.0,))
 
 
-def test_like_needs_a_picture_that_is_indexed(desk: Desk) -> None:
-    code, text = desk.refusal("search", like="/p/a.png")
+def test_like_needs_a_picture_that_is_there(desk: Desk) -> None:
+    assert desk.refusal("search", like="/p/a.png") == ("not_found", "/p/a.png does not exist")
+    code, text = desk.refusal("search", query="like:#7")
     assert code == "not_found"
     assert "imgqctl why" in text
 

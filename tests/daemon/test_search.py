@@ -16,10 +16,10 @@ from daemon.shelf import DIM, Shelf, vector_of
 from imgqd import search
 from imgqd.catalog import Reader
 from imgqd.index import Index
-from imgqd.library import Library
-from imgqd.records import Vector
 from imgqd.judge import Judge
+from imgqd.library import Library
 from imgqd.ranking import name_relevance
+from imgqd.records import Found, Vector
 from imgqd.search import Answer, Wanted
 
 T = TypeVar("T")
@@ -186,7 +186,7 @@ def test_pictures_of_the_same_relevance_keep_one_order(shelf: Shelf) -> None:
 def test_a_name_is_believed_as_far_as_it_says_what_was_asked(
     text: str, path: bytes, least: float, most: float
 ) -> None:
-    assert least <= name_relevance(text, path) <= most
+    assert least <= name_relevance(text, Found(1, path, 1, 1, "png", 1, 1)) <= most
 
 
 scores = st.floats(-1, 1, allow_nan=False)

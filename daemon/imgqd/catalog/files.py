@@ -207,7 +207,7 @@ class Files:
         beneath = path[len(root) :].decode(errors="replace")
         self._db.execute(
             "INSERT INTO words (rowid, name, folder, said) VALUES (?, ?, ?, "
-            f"coalesce(({SAID}), ''))",  # noqa: S608 - a constant of ours
+            f"coalesce(({SAID}), ''))",
             (file, name.decode(errors="replace"), beneath, file),
         )
 
