@@ -87,9 +87,9 @@ def name_relevance(text: str, found: Found) -> float:
     if all(any(word.startswith(one) for word in full) for one in asked):
         return 0.5 + 0.4 * min(1.0, len(asked) / max(1, len(stem)))
     written = _words(" ".join((*said.keywords, said.title or "", said.description or "")))
-    if all(any(word.startswith(one) for word in (*full, *written)) for one in asked):
-        return 0.6
-    return 0.3
+    own = [any(word.startswith(one) for word in (*full, *written)) for one in asked]
+    # `lisbon tram` means tram.jpg in a folder of that town, and not everything in the folder.
+    return 0.6 if all(own) else 0.55 if any(own) else 0.3
 
 
 def _words(text: str) -> list[str]:

@@ -124,7 +124,10 @@ def test_a_files_name_comes_first_and_a_folders_name_does_not_hijack_a_phrase(
 ) -> None:
     assert names(ask(library, "IMG_2041"))[0] == "IMG_2041.jpg"
     assert names(ask(library, "alfama"))[0] == "tram.jpg"
-    assert names(ask(library, "lisbon tram"))[0] == "tram.jpg"
+    answer = ask(library, "lisbon tram")
+    assert "tram.jpg" in names(answer)[: answer.weak_from]
+    [river] = [one for one in answer.results if one.path.endswith(b"river.jpg")]
+    assert river.metadata["matched"] == "content"
 
 
 def test_dates_in_a_phrase_are_filters_and_the_answer_says_how_it_was_understood(
