@@ -178,7 +178,7 @@ def test_pictures_of_the_same_relevance_keep_one_order(shelf: Shelf) -> None:
         ("sleeping cat", b"/p/my cat sleeping.jpg", 0.7, 0.9),
         ("sleep", b"/p/sleeping.jpg", 0.5, 0.9),
         ("beach", b"/p/beach/img1.jpg", 0.0, 0.49),
-        ("beach img1", b"/p/beach/img1.jpg", 0.0, 0.49),
+        ("beach img1", b"/p/beach/img1.jpg", 0.5, 0.6),
         ("", b"/p/a.jpg", 0.0, 0.49),
         ("...", b"/p/\xff.jpg", 0.0, 0.49),
     ],
