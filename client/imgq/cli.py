@@ -21,6 +21,8 @@ from imgq.terminal import hints, listing
 
 _PROGRAM = "imgq"
 _NOTHING_FOUND = 1
+_MARK = "\0"
+"""Before a word that argparse would take for an option; no argument can hold it."""
 
 _EPILOG = """\
 Into a pipe: one path a line, nothing else.
@@ -60,9 +62,20 @@ def _main(arguments: Sequence[str] | None) -> int:
 def _parse(arguments: Sequence[str]) -> Namespace:
     # argparse loses the "--" when options may stand between the words.
     end = arguments.index("--") if "--" in arguments else len(arguments)
-    options = _parser().parse_intermixed_args(arguments[:end])
-    options.query += arguments[end + 1 :]
+    parser = _parser()
+    marked = [_MARK + one if _is_less(one) else one for one in arguments[:end]]
+    options = parser.parse_intermixed_args(marked)
+    options.query = [one.removeprefix(_MARK) for one in options.query] + list(arguments[end + 1 :])
     return options
+
+
+def _is_less(argument: str) -> bool:
+    """Return whether an argument is a word with a minus, as in `imgq beach -people`."""
+    if not argument.startswith("-") or argument.startswith("--") or len(argument) == 1:
+        return False
+    letter, rest = argument[1], argument[2:]
+    # Options are one letter; a number may stick to the one that takes it.
+    return not (letter in "0hn" and not rest) and not (letter == "n" and rest.isdigit())
 
 
 def _show(answer: SearchAnswer, options: Namespace) -> int:
@@ -110,7 +123,12 @@ def _parser() -> Parser:
         epilog=_EPILOG,
     )
     add = parser.add_argument
-    add("query", metavar="QUERY", nargs="*", help="what the pictures show, in your own words")
+    add(
+        "query",
+        metavar="QUERY",
+        nargs="*",
+        help="what the pictures show; filters such as taken:2023, -people, sort:date: docs/search.md",
+    )
     add("-n", "--limit", metavar="N", type=_count, default=20, help="at most N results (20)")
     add("--offset", metavar="N", type=_count, default=0, help="leave out the first N results")
     add("--like", metavar="FILE", help="find pictures that look like this one")

@@ -37,6 +37,11 @@ def listing(answer: SearchAnswer, screen: Screen, *, weak: bool) -> Iterator[str
 
 def hints(answer: SearchAnswer, now: float, *, weak: bool) -> Iterator[str]:
     """Yield what a person should know about an answer, a line for each thing."""
+    if any(one["kind"] not in {"words", "text"} for one in answer.understood):
+        means = "; ".join(readable(str(one["means"])) for one in answer.understood)
+        yield f"understood: {means}"
+    for problem in answer.problems:
+        yield f"not followed: {readable(str(problem['reason']))}"
     for reason in answer.degraded:
         yield f"degraded: {readable(reason)}"
     if answer.pending:

@@ -70,9 +70,9 @@ def _matched(by_content: float, by_name: float) -> str:
 def name_relevance(text: str, found: Found) -> float:
     """Return how surely a file is meant, whose name, folder and words hold all words of a text.
 
-    A name, a keyword or a title that is the text: certain. A name with all its words: likely, the more
-    of the name they are. With what a person wrote about it: likely. A folder that
-    helps out: a hint, not a match by itself.
+    A name, a keyword or a title that is the text: certain. A name with all its words:
+    likely, the more of the name they are. With what a person wrote about it: likely. A
+    folder that helps out: a hint, not a match by itself.
     """
     asked = _words(text)
     if not asked:

@@ -23,7 +23,7 @@ def photo(
     path: Path, colour: str, taken: str, camera: str = "Canon EOS 5D", size: int = 64, **gps: float
 ) -> None:
     exif = Image.Exif()
-    exif[0x010F], exif[0x0110] = camera.split()[0], camera
+    exif[0x010F], exif[0x0110] = camera.split(maxsplit=1)[0], camera
     exif.get_ifd(0x8769)[0x9003] = taken
     if gps:
         place = exif.get_ifd(0x8825)

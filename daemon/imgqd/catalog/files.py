@@ -206,7 +206,7 @@ class Files:
         ).fetchone()
         beneath = path[len(root) :].decode(errors="replace")
         self._db.execute(
-            "INSERT INTO words (rowid, name, folder, said) VALUES (?, ?, ?, "
+            "INSERT INTO words (rowid, name, folder, said) VALUES (?, ?, ?, "  # noqa: S608 - ours
             f"coalesce(({SAID}), ''))",
             (file, name.decode(errors="replace"), beneath, file),
         )
