@@ -73,6 +73,8 @@ def _is_less(argument: str) -> bool:
     """Return whether an argument is a word with a minus, as in `imgq beach -people`."""
     if not argument.startswith("-") or argument.startswith("--") or len(argument) == 1:
         return False
+    if argument[1:].isdigit():
+        return False
     letter, rest = argument[1], argument[2:]
     # Options are one letter; a number may stick to the one that takes it.
     return not (letter in "0hn" and not rest) and not (letter == "n" and rest.isdigit())
@@ -127,7 +129,7 @@ def _parser() -> Parser:
         "query",
         metavar="QUERY",
         nargs="*",
-        help="what the pictures show; filters such as taken:2023, -people, sort:date: docs/search.md",
+        help="what the pictures show; taken:2023, -people, sort:date (docs/search.md)",
     )
     add("-n", "--limit", metavar="N", type=_count, default=20, help="at most N results (20)")
     add("--offset", metavar="N", type=_count, default=0, help="leave out the first N results")
