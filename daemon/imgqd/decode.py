@@ -83,24 +83,25 @@ class Session:
         metadata = Metadata(**{**said["metadata"], "keywords": tuple(said["metadata"]["keywords"])})
         return Picture(said["hash"], said["format"], said["width"], said["height"], metadata)
 
-    async def pixels(self, model: Model) -> bytes:
-        """Return the identified picture at the model's size: size * size * 3 bytes."""
+    async def pixels(self, model: Model) -> tuple[bytes, bytes]:
+        """Return the identified picture at the model's size (size * size * 3 bytes), its print."""
         wanted = {
             "size": model.size,
             "resize": model.resize,
             "interpolation": model.interpolation,
             "fill": model.fill,
         }
-        answer: bytes = await self._decoder.call("pixels", wanted)
-        return answer
+        pixels, print_ = await self._decoder.call("pixels", wanted)
+        return pixels, print_
 
     async def sandbox(self) -> dict[str, Any]:
         """Return what holds the decoder back; starts it if need be. Raises Undecodable."""
         return await self._decoder.confined()
 
-    async def look(self) -> None:
-        """Decode the identified picture only to know that it can be."""
-        await self._decoder.call("look", {})
+    async def look(self) -> bytes:
+        """Decode the identified picture without a model, and return its print."""
+        print_: bytes = await self._decoder.call("look", {})
+        return print_
 
 
 class Decoder:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from imgqd.catalog import pairs
+from imgqd.catalog import near, pairs
 from imgqd.catalog.facts import COLUMNS, metadata
 from imgqd.catalog.store import BELOW, below, open_readonly
 from imgqd.records import FileRow, Found, Stamp, Totals, Vector
@@ -78,6 +78,14 @@ class Reader:
     def pairs(self, found: Iterable[Found]) -> dict[int, int]:
         """Return raw image -> developed image, of the pairs that these files are part of."""
         return pairs.pairs(self._db, found)
+
+    def prints(self, images: Sequence[int]) -> dict[int, bytes]:
+        """Return what these images look like, those without a print left out."""
+        return near.prints(self._db, images)
+
+    def duplicates(self) -> list[int]:
+        """Return the images that look like another one, or of which there is a second file."""
+        return near.duplicates(self._db)
 
     def named(self, text: str, limit: int) -> list[Found]:
         """Return the files whose name and folder hold all words of the text, best first.
