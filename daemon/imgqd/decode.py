@@ -84,8 +84,8 @@ class Session:
         said = await self._decoder.call("identify", {}, lent)
         return await self._decoder.believed(lambda: verdict.picture(said))
 
-    async def pixels(self, model: Model) -> bytes:
-        """Return the identified picture at the model's size: size * size * 3 bytes."""
+    async def pixels(self, model: Model) -> tuple[bytes, bytes]:
+        """Return the identified picture at the model's size (size * size * 3 bytes), its print."""
         wanted = {
             "size": model.size,
             "resize": model.resize,
@@ -99,9 +99,10 @@ class Session:
         """Return what holds the decoder back; starts it if need be. Raises Undecodable."""
         return await self._decoder.confined()
 
-    async def look(self) -> None:
-        """Decode the identified picture only to know that it can be."""
-        await self._decoder.call("look", {})
+    async def look(self) -> bytes:
+        """Decode the identified picture without a model, and return its print."""
+        answer = await self._decoder.call("look", {})
+        return await self._decoder.believed(lambda: verdict.print_of(answer))
 
 
 class Decoder:

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -117,7 +117,7 @@ class Pipeline:
         async with self._decoders.session() as session:
             with opened(path, stamp) as fd:
                 await session.identify(fd)
-                return await session.pixels(model)
+                return (await session.pixels(model))[0]
 
     def renew_decoders(self) -> None:
         """Decode the next files by new processes: other packages are installed now."""
@@ -231,9 +231,10 @@ class Pipeline:
                 number = library.model_id
                 known = await library.read(lambda r: r.image_by_hash(picture.hash, number))
                 if known is not None and (known[1] or number is None):
+                    picture = await self._with_print(session, picture, known[0])
                     done = Indexed(work, picture, None, key)
                 elif library.model is None:
-                    await session.look()
+                    picture = replace(picture, print=await session.look())
                     done = Indexed(work, picture, None, key)
                 elif picture.hash in self._twins:
                     # The same bytes are on their way already: share that one's fate.
@@ -246,6 +247,15 @@ class Pipeline:
         await self._store([done], [])
         return None
 
+    async def _with_print(self, session: Session, picture: Picture, image: int) -> Picture:
+        """Return a known picture, decoded once more where an earlier version made no print."""
+        if await self._library.read(lambda reader: reader.prints([image])):
+            return picture
+        try:
+            return replace(picture, print=await session.look())
+        except Undecodable:
+            return picture  # it was decoded before: it only folds with nothing
+
     async def _pixels(
         self, session: Session, work: Work, picture: Picture, beside: str | None
     ) -> _Decoded:
@@ -254,13 +264,13 @@ class Pipeline:
         assert number is not None
         self._twins[picture.hash] = _Shared(work.file)
         try:
-            pixels = await session.pixels(model)
+            pixels, print_ = await session.pixels(model)
         except Undecodable as error:
             twins = [twin.work for twin in self._twins.pop(picture.hash).others]
             await self._store([], [Failed(twin, error.reason, error.detail) for twin in twins])
             raise
         self._library.counters["decoded"] += 1
-        return _Decoded(work, picture, beside, pixels, number)
+        return _Decoded(work, replace(picture, print=print_), beside, pixels, number)
 
     async def _embed(self) -> None:
         while True:

@@ -135,6 +135,8 @@ class Picture:
     height: int
     """As a person sees it, that is after the EXIF orientation."""
     metadata: Metadata = Metadata()
+    print: bytes | None = None
+    """What it looks like (`prints`); None where it was not decoded."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from imgqd import formats
+from imgqd import formats, prints
 from imgqd.records import Metadata, Picture
 
 REASONS: Final = frozenset(
@@ -42,11 +42,20 @@ def picture(said: Any) -> Picture:
     return Picture(content, name, width, height, _metadata(said["metadata"]))
 
 
-def pixels(data: Any, size: int) -> bytes:
-    """Return the pixels of a square; raises Nonsense."""
-    if not isinstance(data, bytes) or len(data) != size * size * 3:
+def pixels(said: Any, size: int) -> tuple[bytes, bytes]:
+    """Return the pixels of a square, and the picture's print; raises Nonsense."""
+    if not isinstance(said, list) or len(said) != 2:
+        raise Nonsense("no pair")
+    if not isinstance(said[0], bytes) or len(said[0]) != size * size * 3:
         raise Nonsense("its pixels")
-    return data
+    return said[0], print_of(said[1])
+
+
+def print_of(said: Any) -> bytes:
+    """Return what a picture looks like; raises Nonsense."""
+    if not isinstance(said, bytes) or len(said) != prints.SIZE:
+        raise Nonsense("its print")
+    return said
 
 
 def refusal(code: str, text: str) -> tuple[str, str]:

@@ -23,6 +23,7 @@ from daemon.darkroom import (
     pixels,
 )
 from daemon.shelf import digest
+from imgqd import prints
 from imgqd.decode import Decoders, Moved, Undecodable, opened
 from imgqd.records import Stamp
 
@@ -118,16 +119,21 @@ def test_a_picture_can_be_looked_at_without_a_model(tmp_path: Path) -> None:
     good.write_bytes(content)
     bad.write_bytes(content[: len(content) // 2])
 
-    async def look(decoders: Decoders, path: Path) -> None:
+    async def look(decoders: Decoders, path: Path) -> bytes:
         name = os.fsencode(path)
         async with decoders.session() as session:
             with opened(name, Stamp.of(os.lstat(name))) as fd:
                 await session.identify(fd)
-                await session.look()
+                return await session.look()
 
     async def scene() -> None:
         async with decoding() as decoders:
-            await look(decoders, good)
+            without_model = await look(decoders, good)
+            with_model = (await decode(decoders, good))[0].print
+            first, second = prints.read(without_model), prints.read(with_model)
+            assert first is not None
+            assert second is not None
+            assert prints.distance(first, second) < 0.5
             with pytest.raises(Undecodable) as caught:
                 await look(decoders, bad)
             assert caught.value.reason == "truncated"

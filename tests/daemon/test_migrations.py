@@ -50,6 +50,10 @@ ROWS: Sequence[tuple[int, str, Sequence[tuple[Any, ...]]]] = (
     ]),
     (2, "INSERT INTO keyword (image, word) VALUES (?, ?)", [(1, "lisbon"), (1, "tram")]),
     (2, _SIDECAR, [(b"a.xmp",)]),
+    (2, "INSERT INTO print (image, code, data) VALUES (?, ?, ?)", [
+        (1, -1, b"looks"), (2, 2**63 - 1, b"like"),
+    ]),
+    (2, "INSERT INTO near (image, other, distance) VALUES (?, ?, 0.5)", [(1, 2), (2, 1)]),
     (1, "INSERT INTO words (rowid, name, folder) VALUES (?, ?, '')", [(1, "a.png"), (2, "b.png")]),
 )  # fmt: skip
 """Rows that a catalog may have from some version on."""
@@ -108,6 +112,9 @@ def check_rows(path: Path, version: int) -> None:
             assert found.metadata.camera == "Canon EOS 5D"
             assert found.metadata.keywords == ("lisbon", "tram")
             assert b"a.xmp" in reader.stamps(b"/pictures")
+        # What an earlier version saw has no print until it is decoded once more.
+        assert reader.prints([1, 2]) == ({1: b"looks", 2: b"like"} if version >= 2 else {})
+        assert reader.duplicates() == ([1, 2] if version >= 2 else [])
     assert not list(path.parent.glob("*damaged*"))
 
 

@@ -34,7 +34,7 @@ def _roomy(monkeypatch: pytest.MonkeyPatch) -> None:
 def shown(content: bytes) -> tuple[Opened, Image.Image]:
     """Return what was opened, and the square that a model sees of it."""
     hand = guarded(lambda: opened(content))
-    data = guarded(lambda: shape.pixels(hand, WANTED))
+    data, _ = guarded(lambda: shape.pixels(hand, WANTED))
     return hand, Image.frombytes("RGB", (SIZE, SIZE), data)
 
 

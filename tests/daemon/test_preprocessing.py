@@ -33,7 +33,7 @@ def ours(path: Path, size: int, resize: str, interpolation: str) -> NDArray[np.i
     decoder = Decoder()
     decoder.identify({"fds": [os.open(path, os.O_RDONLY)]})
     wanted = {"size": size, "resize": resize, "interpolation": interpolation, "fill": FILL}
-    pixels = np.frombuffer(decoder.pixels(wanted), np.uint8)
+    pixels = np.frombuffer(decoder.pixels(wanted)[0], np.uint8)
     return pixels.reshape(size, size, 3).astype(np.int64)
 
 

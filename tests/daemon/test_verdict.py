@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imgqd import verdict
+from imgqd import prints, verdict
 from imgqd.records import Metadata, Picture
 from imgqd.verdict import Nonsense
 
+PRINT = b"p" * prints.SIZE
 METADATA: dict[str, Any] = {
     "taken": "2023-07-14T18:20:05", "taken_offset": 3600, "taken_from": "exif",
     "camera": "Canon EOS 5D", "lens": None, "latitude": 38.7, "longitude": -9.1, "rating": 4,
@@ -33,7 +34,7 @@ def test_what_makes_sense_is_believed() -> None:
     found = verdict.picture(SAID)
     assert (found.hash, found.format, found.width, found.height) == (b"h" * 16, "jpeg", 4, 3)
     assert found.metadata.keywords == ("lisbon",)
-    assert verdict.pixels(b"x" * 12, 2) == b"x" * 12
+    assert verdict.pixels([b"x" * 12, PRINT], 2) == (b"x" * 12, PRINT)
 
 
 @pytest.mark.parametrize(
@@ -64,8 +65,9 @@ def test_metadata_that_cannot_be_is_nonsense(name: str, value: object) -> None:
 
 @pytest.mark.parametrize("data", [b"", b"x" * 11, b"x" * 13, "x" * 12, 12, None])
 def test_pixels_of_another_size_are_nonsense(data: object) -> None:
-    with pytest.raises(Nonsense):
-        verdict.pixels(data, 2)
+    for said in ([data, PRINT], [b"x" * 12, data], [b"x" * 12], data):
+        with pytest.raises(Nonsense):
+            verdict.pixels(said, 2)
 
 
 def test_an_error_is_one_printable_line_with_a_reason_that_there_is() -> None:

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from imgqd.catalog import pairs
+from imgqd.catalog import near, pairs
 from imgqd.catalog.facts import COLUMNS, metadata
 from imgqd.catalog.store import BELOW, below, open_readonly
 from imgqd.query import Sort
@@ -97,6 +97,14 @@ class Reader:
     def pairs(self, found: Iterable[Found]) -> dict[int, int]:
         """Return raw image -> developed image, of the pairs that these files are part of."""
         return pairs.pairs(self._db, found)
+
+    def prints(self, images: Sequence[int]) -> dict[int, bytes]:
+        """Return what these images look like, those without a print left out."""
+        return near.prints(self._db, images)
+
+    def duplicates(self) -> list[int]:
+        """Return the images that look like another one, or of which there is a second file."""
+        return near.duplicates(self._db)
 
     def matching(self, where: Condition, most: int) -> NDArray[np.int64]:
         """Return the ids of live images that meet a condition, of so many at most."""

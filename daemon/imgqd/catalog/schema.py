@@ -96,6 +96,21 @@ STEPS: Final = (
     ) STRICT;
     CREATE INDEX keyword_word ON keyword (word);
     CREATE INDEX image_raw ON image (id) WHERE format = 'raw';
+    -- What pictures look like. Not columns of image: a filter would read ten times as much.
+    CREATE TABLE print (
+        image INTEGER PRIMARY KEY REFERENCES image ON DELETE CASCADE,
+        code INTEGER NOT NULL,               -- 64 bits: of one picture they are nearly the same
+        data BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX print_code ON print (image, code);   -- read alone, without the data
+    -- Pictures that look the same, each pair in both orders.
+    CREATE TABLE near (
+        image INTEGER NOT NULL REFERENCES image ON DELETE CASCADE,
+        other INTEGER NOT NULL REFERENCES image ON DELETE CASCADE,
+        distance REAL NOT NULL,
+        PRIMARY KEY (image, other)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX near_other ON near (other);
     CREATE TABLE sidecar (
         folder INTEGER NOT NULL REFERENCES folder ON DELETE CASCADE,
         name BLOB NOT NULL,

@@ -11,6 +11,7 @@ import numpy as np
 
 from imgqd.catalog import facts
 from imgqd.catalog.live import is_live, settle
+from imgqd.catalog.near import Near
 from imgqd.records import Change, Failed, Indexed, Stamp, Work
 
 
@@ -47,6 +48,7 @@ def give_back(db: sqlite3.Connection, files: Collection[int]) -> None:
 
 def commit(
     db: sqlite3.Connection,
+    near: Near,
     indexed: Sequence[Indexed],
     failed: Sequence[Failed],
     made_with: int | None,
@@ -59,6 +61,7 @@ def commit(
     for done in indexed:
         image = facts.store(db, done.picture, done.work.file, done.sidecar, now)
         touched.add(image)
+        near.note(image, done.picture)
         if done.vector is not None and made_with is not None:
             db.execute(
                 "INSERT OR REPLACE INTO vector (image, model, data) VALUES (?, ?, ?)",

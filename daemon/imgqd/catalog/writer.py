@@ -19,6 +19,7 @@ from imgqd import sidecar
 from imgqd.catalog import roots, sidecars, work
 from imgqd.catalog.files import Files
 from imgqd.catalog.live import settle
+from imgqd.catalog.near import Near
 from imgqd.catalog.store import setting_aside, transaction
 from imgqd.records import Change, Failed, Indexed, Model, Observed, Root, Work
 
@@ -32,6 +33,7 @@ class Writer:
     def __init__(self, path: Path) -> None:
         self._db = setting_aside(path)
         self._files = Files(self._db)
+        self._near = Near(self._db)
 
     def close(self) -> None:
         """Fold the log into the database and close it."""
@@ -146,7 +148,7 @@ class Writer:
         the active model has not seen stays pending.
         """
         with transaction(self._db):
-            return work.commit(self._db, indexed, failed, made_with, active, now)
+            return work.commit(self._db, self._near, indexed, failed, made_with, active, now)
 
     # Models
 

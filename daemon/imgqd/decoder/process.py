@@ -64,18 +64,22 @@ class Decoder:
             },
         }
 
-    def pixels(self, params: dict[str, Any]) -> bytes:
-        """Return the picture in hand as the model wants it: size * size * 3 bytes, RGB."""
+    def pixels(self, params: dict[str, Any]) -> tuple[bytes, bytes]:
+        """Return the picture in hand as the model wants it, and its print.
+
+        As the model wants it: size * size * 3 bytes, RGB.
+        """
         hand, self._hand = self._hand, None
         if hand is None:
             raise Fault("internal", "no picture in hand")
         return guarded(lambda: shape.pixels(hand, params))
 
-    def look(self, _: dict[str, Any]) -> None:
-        """Decode the picture in hand to the end, to know that it can be: no model is ready."""
+    def look(self, _: dict[str, Any]) -> bytes:
+        """Decode the picture in hand to the end, to know that it can be, and return its print."""
         hand, self._hand = self._hand, None
-        if hand is not None:
-            guarded(hand.picture.load)
+        if hand is None:
+            raise Fault("internal", "no picture in hand")
+        return guarded(lambda: shape.glance(hand))
 
 
 def _read(file: Any, most: int) -> bytes:

@@ -6,23 +6,45 @@ from typing import Any, Final
 
 from PIL import Image
 
-from imgqd.decoder import animation, colour
+from imgqd.decoder import animation, colour, prints
 from imgqd.decoder.opening import Opened, upright
 
 _RESAMPLING: Final = {"bilinear": Image.Resampling.BILINEAR}
 """What is not named here is bicubic, open_clip's `random` among it."""
 
+_GLANCE: Final = 224
+"""The size that a picture is decoded for when no model is ready: that of most models."""
+
 _DRAFT: Final = 2
 """A JPEG is decoded at the smallest scale that leaves this times the model's size."""
 
 
-def pixels(opened: Opened, wanted: dict[str, Any]) -> bytes:
-    """Return size * size * 3 bytes, RGB, of a picture in hand.
+def pixels(opened: Opened, wanted: dict[str, Any]) -> tuple[bytes, bytes]:
+    """Return size * size * 3 bytes, RGB, of a picture in hand, and its print.
 
     The same steps as open_clip's, after orientation and colours, before the normalisation
     (which the embedder does). `wanted` names `size`, `resize`, `interpolation` and `fill`.
     """
     size = wanted["size"]
+    flat = _flat(opened, size)
+    resampling = _RESAMPLING.get(wanted["interpolation"], Image.Resampling.BICUBIC)
+    match wanted["resize"]:
+        case "squash":
+            fitted = flat.resize((size, size), resampling)
+        case "longest":
+            fitted = _padded(flat, size, resampling, wanted["fill"])
+        case _:
+            fitted = _cropped(flat, size, resampling)
+    return fitted.tobytes(), prints.of(flat)
+
+
+def glance(opened: Opened) -> bytes:
+    """Decode a picture to the end, without a model to do it for, and return its print."""
+    return prints.of(_flat(opened, _GLANCE))
+
+
+def _flat(opened: Opened, size: int) -> Image.Image:
+    """Return the whole picture, upright and in plain colours, at least as large as needed."""
     picture = opened.picture
     if picture.format in {"JPEG", "MPO"}:
         picture.draft(None, (_DRAFT * size, _DRAFT * size))
@@ -33,16 +55,7 @@ def pixels(opened: Opened, wanted: dict[str, Any]) -> bytes:
         picture.load()
     if not colour.is_ordinary(profile):
         picture = _lighter(picture, size)
-    flat = upright(colour.plain(picture, profile), opened.turned)
-    resampling = _RESAMPLING.get(wanted["interpolation"], Image.Resampling.BICUBIC)
-    match wanted["resize"]:
-        case "squash":
-            fitted = flat.resize((size, size), resampling)
-        case "longest":
-            fitted = _padded(flat, size, resampling, wanted["fill"])
-        case _:
-            fitted = _cropped(flat, size, resampling)
-    return fitted.tobytes()
+    return upright(colour.plain(picture, profile), opened.turned)
 
 
 def _lighter(picture: Image.Image, size: int) -> Image.Image:
