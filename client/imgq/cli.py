@@ -53,6 +53,7 @@ def _main(arguments: Sequence[str] | None) -> int:
             like=options.like,
             # Asked for in any case: a person is told how many there are.
             weak=True,
+            fold=options.fold,
             sync=options.sync,
             timeout=options.timeout,
         )
@@ -135,6 +136,7 @@ def _parser() -> Parser:
     add("--offset", metavar="N", type=_count, default=0, help="leave out the first N results")
     add("--like", metavar="FILE", help="find pictures that look like this one")
     add("--all", action="store_true", help="show the weak matches, too")
+    add("--fold", action="store_true", help="put near-duplicates under the best of them")
     add("--sync", action="store_true", help="answer when every change until now is in")
     add("--timeout", metavar="TIME", type=duration, help="wait no longer than this: 30, 2min")
     add("--json", action="store_true", help="print one JSON object a line")

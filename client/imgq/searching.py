@@ -47,12 +47,14 @@ class Searcher:
         offset: int = 0,
         like: AnyPath | None = None,
         weak: bool = False,
+        fold: bool = False,
         sync: bool = False,
         timeout: float | None = None,
     ) -> SearchAnswer:
         """Find pictures by what they show, by the picture `like`, or by both.
 
-        `weak` asks for the nearest there is, real match or not. `sync` waits
+        `query` is a line as docs/search.md has it. `weak` asks for the nearest
+        there is, real match or not, `fold` for near-duplicates under the best. `sync` waits
         until every change made before the call is in, `timeout` seconds at most.
         """
         params: dict[str, Any] = {"limit": limit, "offset": offset, "sync": sync, "all": weak}
@@ -60,6 +62,8 @@ class Searcher:
             params["query"] = sendable(query)
         if like is not None:
             params["like"] = wire_path(paths.absolute(like))
+        if fold:
+            params["fold"] = True
         if timeout is not None:
             params["timeout_s"] = timeout
         patience = self._patience(timeout) if sync or timeout is not None else None

@@ -79,7 +79,7 @@ class Api:
 
     async def search(self, _: Session, params: Params) -> Any:
         """Rank files for a line of text, or for a picture."""
-        checked.only(params, "query", "limit", "offset", "sync", "timeout_s", "like", "all")
+        checked.only(params, "query", "limit", "offset", "sync", "timeout_s", "like", "all", "fold")
         if checked.flag(params, "sync"):
             await self._sync(checked.seconds(params, 30.0))
         return await self._asking.search(params)

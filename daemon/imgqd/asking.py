@@ -74,7 +74,8 @@ class Asking:
         if not line and like is None:
             raise Problem("usage", "an empty query: say what the pictures show, or name a file")
         query = await asyncio.to_thread(parse, line, datetime.now())  # noqa: DTZ005 - a wall clock's
-        key = (line, like, self._core.library.model_id)
+        fold = query.fold or checked.flag(params, "fold")
+        key = (line, like, fold, self._core.library.model_id)
         ranking = await self._ranking(query, key, offset, offset + limit)
         answer = await search.page(ranking.hits, ranking.total, limit, offset)
         hits = answer.hits
@@ -111,6 +112,8 @@ class Asking:
         # Not of the page alone: the next ones are part of the same order.
         wide = min(search.MOST, max(_PAGES * most, _LEAST))
         hits, total = await search.everything(core.library, wanted, wide)
+        if key[2]:
+            hits = await search.folded(core.library, hits)
         model = core.library.model
         claims = {
             "model": model.name if model is not None and vector is not None else None,

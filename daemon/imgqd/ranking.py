@@ -30,6 +30,8 @@ class Hit:
     score: float | None
     relevance: float
     matched: str
+    near: tuple[Found, ...] = ()
+    """Other versions of the picture that are folded under this one."""
 
 
 def ranked(

@@ -24,6 +24,7 @@ def result(hit: Hit) -> dict[str, Any]:
         "mtime": first.mtime_ns / 1e9,
         "matched": hit.matched,
         "also": [wire_path(one.path) for one in others],
+        "near": [{"path": wire_path(one.path), "image_id": one.image} for one in hit.near],
         **_metadata(first),
     }
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+from imgqd import duplicates
 from imgqd.catalog import Reader
 from imgqd.index import Allowed, Index
 from imgqd.judge import Judge
@@ -96,6 +97,33 @@ async def everything(library: Library, wanted: Wanted, most: int) -> tuple[list[
     content, by_name, files = await library.read(found)
     hits = ranked(content, files, by_name, wanted.text, judge)
     return ordered(hits, wanted.sort), max(total, len(hits))
+
+
+async def folded(library: Library, hits: Sequence[Hit]) -> list[Hit]:
+    """Return the hits with near-duplicates under the best version of each picture."""
+    images = sorted({hit.files[0].image for hit in hits if hit.files[0].image})
+    model, number = library.model, library.model_id
+
+    def read(reader: Reader) -> tuple[dict[int, bytes], dict[int, Vector]]:
+        vectors: dict[int, Vector] = {}
+        if model is not None and number is not None:
+            for ids, rows in reader.vectors(number, model.dim, images):
+                vectors.update(zip(ids, rows, strict=True))
+        return reader.prints(images), vectors
+
+    prints, vectors = await library.read(read)
+    groups = await asyncio.to_thread(lambda: duplicates.fold(hits, prints, vectors))
+    return [
+        replace(
+            best,
+            score=max(
+                (one.score for one in (best, *others) if one.score is not None), default=None
+            ),
+            relevance=max(one.relevance for one in (best, *others)),
+            near=tuple(file for other in others for file in other.files),
+        )
+        for best, others in groups
+    ]
 
 
 def _listed(reader: Reader, wanted: Wanted, most: int) -> tuple[list[Hit], int]:

@@ -20,13 +20,14 @@ TABLES = """
         id INTEGER PRIMARY KEY, format TEXT NOT NULL, width INTEGER NOT NULL,
         height INTEGER NOT NULL, taken TEXT, camera TEXT, lens TEXT, latitude REAL,
         longitude REAL, rating INTEGER, title TEXT, description TEXT, screenshot INTEGER,
-        frames INTEGER, added REAL
+        frames INTEGER, added REAL, live INTEGER NOT NULL DEFAULT 1
     ) STRICT;
     CREATE TABLE file (
         id INTEGER PRIMARY KEY, folder INTEGER NOT NULL, name BLOB NOT NULL, size INTEGER NOT NULL,
         mtime_ns INTEGER NOT NULL, image INTEGER, UNIQUE (folder, name)
     ) STRICT;
     CREATE TABLE keyword (image INTEGER NOT NULL, word TEXT NOT NULL COLLATE NOCASE) STRICT;
+    CREATE TABLE near (image INTEGER NOT NULL, other INTEGER NOT NULL) STRICT;
     CREATE INDEX image_taken ON image (taken);
     CREATE INDEX image_added ON image (added);
     CREATE INDEX image_camera ON image (camera);

@@ -116,7 +116,7 @@ def test_an_answer_says_what_it_found_and_how_far_it_may_be_trusted(desk: Desk) 
             {
                 "path": "/p/a.png", "score": 0.3, "relevance": 0.9, "image_id": 5, "width": 4,
                 "height": 3, "format": "png", "size": 10, "mtime": 1.5, "matched": "content",
-                "also": [b"/p/\xff.png"], "taken_at": 1.5, "taken_offset": None,
+                "also": [b"/p/\xff.png"], "near": [], "taken_at": 1.5, "taken_offset": None,
                 "taken_from": "file", "camera": None, "lens": None, "latitude": None,
                 "longitude": None, "rating": None, "keywords": [], "title": None,
                 "description": None, "software": None, "screenshot": False, "frames": 1,

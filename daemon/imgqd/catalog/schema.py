@@ -95,6 +95,24 @@ STEPS: Final = (
         UNIQUE (image, word)
     ) STRICT;
     CREATE INDEX keyword_word ON keyword (word);
+    -- What filters ask for.
+    CREATE INDEX image_taken ON image (taken);
+    CREATE INDEX image_added ON image (added);
+    CREATE INDEX image_camera ON image (camera);
+    CREATE INDEX image_lens ON image (lens);
+    CREATE INDEX image_place ON image (latitude, longitude) WHERE latitude IS NOT NULL;
+    CREATE INDEX image_rating ON image (rating);
+    CREATE INDEX image_format ON image (format);
+    CREATE INDEX image_width ON image (width, height);
+    CREATE INDEX image_height ON image (height);
+    CREATE INDEX image_pixels ON image (width * height);
+    CREATE INDEX image_frames ON image (frames) WHERE frames > 1;
+    CREATE INDEX image_screenshot ON image (id) WHERE screenshot;
+    CREATE INDEX file_folder ON file (folder, image);
+    CREATE INDEX file_name ON file (name, image, folder);
+    CREATE INDEX file_size ON file (size, image, folder);
+    CREATE INDEX file_mtime ON file (mtime_ns, image, folder);
+    CREATE INDEX keyword_image ON keyword (image);
     CREATE INDEX image_raw ON image (id) WHERE format = 'raw';
     -- What pictures look like. Not columns of image: a filter would read ten times as much.
     CREATE TABLE print (

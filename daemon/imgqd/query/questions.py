@@ -57,9 +57,12 @@ KINDS: Final = {
     "screenshot": "image.screenshot",
     "animated": "image.frames > 1",
     "duplicate": (
-        "image.id IN (SELECT file.image FROM file "  # noqa: S608 - as above
+        "(image.id IN (SELECT file.image FROM file "  # noqa: S608 - as above
         f"WHERE +file.folder IN ({ONLINE}) "
-        "GROUP BY file.image HAVING count(*) > 1)"
+        "GROUP BY file.image HAVING count(*) > 1) OR image.id IN (SELECT near.image FROM near "
+        "JOIN image AS one ON one.id = near.image JOIN image AS other ON other.id = near.other "
+        # A RAW file and what was developed from it are no copies.
+        "WHERE other.live AND (other.format = 'raw') = (one.format = 'raw')))"
     ),
 }
 KNOWN: Final = {
