@@ -98,7 +98,8 @@ class Api:
         as_of, pending = await self._core.status.as_of()
         degraded = self._core.status.degraded()
         vector = await self._vector(query, params.get("like"))
-        answer = await search.run(self._core.library, vector, query, limit, offset)
+        pictured = 0.0 if params.get("like") is None else 1.0
+        answer = await search.run(self._core.library, vector, query, limit, offset, pictured)
         hits = answer.hits
         if not checked.flag(params, "all"):
             hits = hits[: max(0, answer.weak_from - offset)]

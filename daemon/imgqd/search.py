@@ -8,7 +8,6 @@ from 0 to 1, and the two are joined as independent reasons to believe.
 from __future__ import annotations
 
 import asyncio
-import math
 import os
 import re
 import unicodedata
@@ -17,17 +16,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from imgqd.catalog import Reader
+from imgqd.judge import BEST, NOTHING, Judge
 from imgqd.library import Library
 from imgqd.records import Found, Vector
 
 MOST: Final = 1000
 """The largest `limit` and `offset` together."""
-
-_SURE: Final = 2.5
-"""Standard deviations above the library's mean where a match is as likely as not."""
-
-_STEEP: Final = 2.0
-"""How fast belief grows around that point, per standard deviation."""
 
 _SPARE: Final = 50
 """Pictures asked for beyond the limit: some may have vanished from the disk this moment."""
@@ -55,34 +49,22 @@ class Answer:
     total: int
 
 
-@dataclass(frozen=True, slots=True)
-class Judge:
-    """Turns a query's cosine into a relevance, by the same query's cosines over the library.
-
-    A cosine means nothing by itself: its scale depends on model and query. What
-    lies far above the bulk of the library is a match.
-    """
-
-    mean: float
-    deviation: float
-    count: int
-
-    def relevance(self, score: float) -> float:
-        """Return 0 to 1; 0.5 is where a match is as likely as not."""
-        if self.count < 3 or self.deviation < 1e-9:
-            return 0.5
-        # Among n values none lies more than sqrt(n - 1) deviations above the mean (Samuelson).
-        sure = min(_SURE, 0.6 * math.sqrt(self.count - 1))
-        surplus = (score - self.mean) / self.deviation - sure
-        return 1 / (1 + math.exp(-_STEEP * max(-50.0, min(50.0, surplus))))
-
-
 async def run(
-    library: Library, vector: Vector | None, text: str, limit: int, offset: int
+    library: Library,
+    vector: Vector | None,
+    text: str,
+    limit: int,
+    offset: int,
+    pictured: float = 0.0,
 ) -> Answer:
-    """Return the best hits for a vector (if there is one) and a text (if not empty)."""
+    """Return the best hits for a vector (if there is one) and a text (if not empty).
+
+    `pictured` says how much of the vector is a picture's, from 0 (words) to 1.
+    """
     wanted = min(offset + limit, MOST)
-    nearest, judge = await asyncio.to_thread(_nearest, library, vector, wanted + _SPARE)
+    count = max(wanted + _SPARE, BEST)
+    nearest, judge, total = await asyncio.to_thread(_nearest, library, vector, count, pictured)
+    nearest = nearest[: wanted + _SPARE]
     by_name = await library.read(lambda reader: reader.named(text, wanted)) if text else []
     images = list({image for image, _ in nearest} | {one.image for one in by_name if one.image})
     files = await library.read(lambda reader: reader.files_of(images))
@@ -92,17 +74,18 @@ async def run(
     hits = _rank(content, files, named, text, judge)
     shown = await asyncio.to_thread(_existing, hits[: wanted + _SPARE])
     weak = next((place for place, hit in enumerate(shown) if hit.relevance < 0.5), len(shown))
-    return Answer(tuple(shown[offset:wanted]), weak, max(len(shown), judge.count))
+    return Answer(tuple(shown[offset:wanted]), weak, max(len(shown), total))
 
 
 def _nearest(
-    library: Library, vector: Vector | None, count: int
-) -> tuple[list[tuple[int, float]], Judge]:
+    library: Library, vector: Vector | None, count: int, pictured: float
+) -> tuple[list[tuple[int, float]], Judge, int]:
     index = library.index
     if vector is None or index is None:
-        return [], Judge(0.0, 0.0, 0)
-    found = list(zip(*index.search(vector, count), strict=True))
-    return found, Judge(*index.background(vector), len(index))
+        return [], NOTHING, 0
+    images, scores = index.search(vector, count)
+    judge = index.judge(vector, scores, pictured=pictured)
+    return list(zip(images, scores, strict=True)), judge, len(index)
 
 
 def _as_developed(
