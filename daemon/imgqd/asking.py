@@ -108,7 +108,7 @@ class Asking:
         degraded = core.status.degraded()
         vector = await self._vector(query.parts, key[1])
         where = None if query.where is None else compiled.condition(query.where, _home())
-        wanted = Wanted(vector, query.text, where, query.sort)
+        wanted = Wanted(vector, query.text, where, query.sort, _pictured(query.parts, key[1]))
         # Not of the page alone: the next ones are part of the same order.
         wide = min(search.MOST, max(_PAGES * most, _LEAST))
         hits, total = await search.everything(core.library, wanted, wide)
@@ -191,6 +191,14 @@ class Asking:
         if vector is None:
             raise Problem("not_found", f"{shown(path)}: the model has no answer to it")
         return vector
+
+
+def _pictured(parts: Sequence[Part], like: object) -> float:
+    """Return how much of a query is pictures, by the weights of its parts."""
+    pictures = sum(abs(part.weight) for part in parts if isinstance(part, Like))
+    pictures += like is not None
+    everything = sum(abs(part.weight) for part in parts) + (like is not None)
+    return pictures / everything if everything else 0.0
 
 
 def _home() -> str:

@@ -23,6 +23,8 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from imgqd import judge
+from imgqd.judge import Backdrop, Judge
 from imgqd.records import Vector
 
 _DEAD: Final = 1024
@@ -30,6 +32,12 @@ _DEAD: Final = 1024
 
 _SAMPLE: Final = 2048
 """Vectors that stand for the whole library when a query's scores are judged."""
+
+_ASKING: Final = 128
+"""Pictures of the sample that are asked for, to know what a picture's query meets."""
+
+_SCATTER: Final = np.uint64(0x9E3779B97F4A7C15)
+"""Odd, and 2**64 by the golden ratio: multiples of it are spread evenly (Knuth, 6.4)."""
 
 
 class Allowed:
@@ -66,7 +74,8 @@ class Index:
         self._dead: set[int] = set()
         self._sample = np.empty((0, dim), np.float32)
         self._since_sample = 0
-        self._random = np.random.default_rng(0)
+        self._phrases = np.empty((0, dim), np.float32)
+        self._behind: tuple[Backdrop | None, Backdrop | None] | None = None
 
     def __len__(self) -> int:
         with self._lock:
@@ -125,18 +134,34 @@ class Index:
             ][:count]
         return [image for image, _ in pairs], [score for _, score in pairs]
 
-    def background(self, query: Vector) -> tuple[float, float]:
-        """Return mean and standard deviation of the query's cosines over the library.
+    def learn(self, phrases: Vector) -> None:
+        """Take the vectors of the everyday phrases that words are judged by (shape (n, dim))."""
+        with self._lock:
+            self._phrases = judge.distinct(np.asarray(phrases, np.float32))
+            self._behind = None
 
-        Taken from a uniform sample, so it costs the same for ten thousand
-        pictures and for a million.
+    def judge(
+        self, query: Vector, best: Sequence[float], count: int | None = None, pictured: float = 0.0
+    ) -> Judge:
+        """Return who judges a query's scores, by its best ones (`judge.BEST` or more, falling).
+
+        `count` is the number of pictures that were searched, if not all; `pictured`
+        says how much of the query is a picture, the rest being words. Costs the same
+        for ten thousand pictures and for a million.
         """
         with self._lock:
             self._refresh_sample()
-            if len(self._sample) == 0:
-                return 0.0, 1.0
-            scores = self._sample @ query
-        return float(scores.mean()), float(scores.std())
+            sample, phrases, behind = self._sample, self._phrases, self._behind
+            total = int(self._faiss.ntotal) - len(self._dead)
+        if behind is None:
+            # Outside the lock: two that come here at once do the same work twice, no more.
+            behind = _asked(sample, phrases), _asked(sample, sample[:_ASKING], themselves=True)
+            with self._lock:
+                if self._sample is sample and self._phrases is phrases:
+                    self._behind = behind
+        scores = (sample @ query).astype(np.float32)
+        found = total if count is None else count
+        return judge.judge(scores, best, found, judge.blend(*behind, pictured))
 
     def _has(self, image: int) -> bool:
         return image < len(self._present) and bool(self._present[image])
@@ -153,12 +178,29 @@ class Index:
         self._dead.clear()
 
     def _refresh_sample(self) -> None:
-        """Draw the sample anew once more than a hundredth of the library is not in it."""
+        """Take the sample anew once more than a hundredth of the library is not in it.
+
+        Ids are scattered, the smallest taken: a fair sample of which only a hundredth
+        is exchanged when a hundredth of the library is new, so judgements do not jump.
+        """
         if self._since_sample <= int(self._faiss.ntotal) // 100 and len(self._sample):
             return
         ids = faiss.vector_to_array(self._faiss.id_map)
         alive = np.flatnonzero(self._present[ids])
+        scattered = ids[alive].astype(np.uint64) * _SCATTER
+        order = np.arange(len(alive))
         if len(alive) > _SAMPLE:
-            alive = self._random.choice(alive, _SAMPLE, replace=False)
-        self._sample = self._faiss.index.reconstruct_batch(alive)
+            order = np.argpartition(scattered, _SAMPLE)[:_SAMPLE]
+        order = order[np.argsort(scattered[order])]
+        self._sample = self._faiss.index.reconstruct_batch(alive[order])
         self._since_sample = 0
+        self._behind = None
+
+
+def _asked(sample: Vector, queries: Vector, *, themselves: bool = False) -> Backdrop | None:
+    """Ask background queries of the sample; `themselves`: they are its first rows."""
+    scores = list(queries @ sample.T)
+    if themselves:
+        # A picture is no answer to itself.
+        scores = [np.delete(row, place) for place, row in enumerate(scores)]
+    return judge.backdrop(scores)

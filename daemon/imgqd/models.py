@@ -11,6 +11,7 @@ from imgqd import child, presets
 from imgqd.bell import Bell
 from imgqd.config import ModelSettings
 from imgqd.embed import ModelState, NoModel, PictureEmbedder, TextEncoder
+from imgqd.everyday import PHRASES
 from imgqd.library import Library
 from imgqd.records import Vector
 
@@ -147,6 +148,7 @@ class Models:
         if state.state == "ready":
             assert self._text.model is not None
             queued = await self._library.use_model(self._text.model)
+            await self._learn()
             log.info("model %s is ready; %d pictures lack its vector", self._settings.name, queued)
         else:
             log.error("model %s is %s: %s", self._settings.name, state.state, state.detail)
@@ -154,6 +156,12 @@ class Models:
         self._settled.set()
         self._changed.ring()
         self._ready()
+
+    async def _learn(self) -> None:
+        """Let the index know what everyday phrases are to this model: words are judged by them."""
+        vectors = await self._text.encode_all(PHRASES)
+        if vectors is not None and self._library.index is not None:
+            self._library.index.learn(vectors)
 
     def _progress(self, method: str, params: dict[str, Any]) -> None:
         if method == "progress":

@@ -13,10 +13,15 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from typing import Final
 
 from imgqd.judge import Judge
 from imgqd.query import Sort
 from imgqd.records import Found
+
+
+_SO: Final = 0.99
+"""The relevance of a file that is called exactly what was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,16 @@ def ranked(
         by_name = names.get(key, 0.0)
         joined = 1 - (1 - by_content) * (1 - by_name)
         hits.append(Hit(tuple(group), score, joined, _matched(by_content, by_name)))
-    hits.sort(key=lambda hit: (-hit.relevance, -(hit.score or 0.0), hit.files[0].path))
+    # What is called exactly so comes first, however much a picture looks like the words.
+    called = {id(hit) for hit, name in zip(hits, map(names.get, shown), strict=True) if name == _SO}
+    hits.sort(
+        key=lambda hit: (
+            id(hit) not in called,
+            -hit.relevance,
+            -(hit.score or 0.0),
+            hit.files[0].path,
+        )
+    )
     return hits
 
 
@@ -85,7 +99,7 @@ def name_relevance(text: str, found: Found) -> float:
     if asked in (stem, full) or asked in [
         _words(one) for one in (*said.keywords, said.title or "")
     ]:
-        return 0.99
+        return _SO
     if all(any(word.startswith(one) for word in full) for one in asked):
         return 0.5 + 0.4 * min(1.0, len(asked) / max(1, len(stem)))
     written = _words(" ".join((*said.keywords, said.title or "", said.description or "")))

@@ -16,7 +16,7 @@ from typing import Final
 from imgqd import duplicates
 from imgqd.catalog import Reader
 from imgqd.index import Allowed, Index
-from imgqd.judge import Judge
+from imgqd.judge import BEST, NOTHING, Judge
 from imgqd.library import Library
 from imgqd.query import Sort
 from imgqd.query.sql import Condition
@@ -53,6 +53,8 @@ class Wanted:
     text: str = ""
     where: Condition | None = None
     sort: Sort = _BY_RELEVANCE
+    pictured: float = 0.0
+    """How much of the vector is a picture's, from 0 (words) to 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,22 +141,25 @@ async def _nearest(library: Library, wanted: Wanted, count: int) -> tuple[Near, 
     """Return the nearest pictures that the filters leave, their judge, and how many are left."""
     vector, index, where = wanted.vector, library.index, wanted.where
     if index is None:
-        return [], Judge(0.0, 0.0, 0), 0
+        return [], NOTHING, 0
     everywhere = len(index)
     few = None
     if where is not None:
         few = await library.read(lambda reader: reader.matching(where, everywhere // _FEW + 1))
         if len(few) > everywhere // _FEW:
             few = None
+    left = everywhere if few is None else len(few)
     if vector is None:
-        return [], Judge(0.0, 0.0, 0), everywhere if few is None else len(few)
-    judge = Judge(*await asyncio.to_thread(index.background, vector), everywhere)
+        return [], NOTHING, left
+    most = max(count, BEST)
     if where is None or few is not None:
         allowed = None if few is None else Allowed(few)
-        near = await asyncio.to_thread(_search, index, vector, count, allowed)
-        return near, judge, everywhere if few is None else len(few)
-    near = await _among_the_nearest(library, vector, where, count)
-    return near, judge, everywhere
+        near = await asyncio.to_thread(_search, index, vector, most, allowed)
+    else:
+        near = await _among_the_nearest(library, vector, where, most)
+    best = [score for _, score in near]
+    judge = await asyncio.to_thread(index.judge, vector, best, left, wanted.pictured)
+    return near[:count], judge, left
 
 
 async def _among_the_nearest(
@@ -207,7 +212,8 @@ def _existing(hits: Sequence[Hit]) -> list[Hit]:
     for hit in hits:
         files = tuple(one for one in hit.files if _is_there(one.path))
         if files:
-            kept.append(Hit(files, hit.score, hit.relevance, hit.matched))
+            near = tuple(one for one in hit.near if _is_there(one.path))
+            kept.append(replace(hit, files=files, near=near))
     return kept
 
 

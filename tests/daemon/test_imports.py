@@ -119,7 +119,7 @@ def test_no_part_of_the_core_imports_what_runs_in_a_process_of_its_own() -> None
 
 def test_the_stages_know_records_and_never_each_other() -> None:
     shared = {"records", "config", "scope", "child", "serving", "bell", "digests"}
-    shared |= {"formats", "sidecar", "machine", "verdict"}
+    shared |= {"formats", "sidecar", "machine", "verdict", "judge", "query"}
     shared |= {"inbox", "inotify"}  # the watcher's two halves: ours, and the kernel's
     for stage in ("watch", "scan", "settle", "decode", "embed", "index", "scope", "freshness"):
         own = {
