@@ -19,7 +19,6 @@ from imgqd.judge import Judge
 from imgqd.query import Sort
 from imgqd.records import Found
 
-
 _SO: Final = 0.99
 """The relevance of a file that is called exactly what was asked."""
 
