@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from imgq.async_client import AsyncClient
     from imgq.client import Client
 
-__all__ = ["Client"]
+__all__ = ["AsyncClient", "Client"]
 
 
 def __getattr__(name: str) -> Any:
@@ -16,4 +17,8 @@ def __getattr__(name: str) -> Any:
         from imgq.client import Client  # noqa: PLC0415
 
         return Client
+    if name == "AsyncClient":
+        from imgq.async_client import AsyncClient  # noqa: PLC0415
+
+        return AsyncClient
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,15 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from imgq import calls
 from imgq.errors import HungUp, Refused
-from imgq.reports import Check, Hello, Models, Pulled, Root, Status, Synced, Why
-from imgq.searching import SYNC_TIMEOUT_S, AnyPath, Searcher, path_params, sendable
+from imgq.reports import Pulled, Status
+from imgq.searching import Searcher, asks
 
 # A gigabyte of weights may stall for a while on a bad line; any news sets it anew.
 _PULL_SILENCE_S = 600.0
-
-# Every folder is walked, and a sync comes before it and perhaps after it.
-_DOCTOR_S = 600.0
 
 
 class Client(Searcher):
@@ -30,119 +28,55 @@ class Client(Searcher):
     have one of its own.
     """
 
-    def hello(self) -> Hello:
-        """Ask who answers."""
-        return self._ask("hello", {}, Hello.from_wire)
-
-    def status(self) -> Status:
-        """Ask how the daemon is."""
-        return self._ask("status", {}, Status.from_wire)
-
-    def sync(self, timeout: float = SYNC_TIMEOUT_S) -> Synced:
-        """Wait until every change made before the call is searchable."""
-        params = {"timeout_s": timeout}
-        return self._ask("sync", params, Synced.from_wire, self._patience(timeout))
-
-    def why(self, path: AnyPath) -> Why:
-        """Ask why one file is searchable, or is not."""
-        return self._ask("why", path_params(path), Why.from_wire)
-
-    def doctor(self, timeout: float = _DOCTOR_S) -> tuple[Check, ...]:
-        """Ask for a check of what nobody sees; of a large library that takes a while."""
-        return self._ask("doctor", {}, _checks, timeout)
-
-    def roots(self) -> tuple[Root, ...]:
-        """Ask for the watched folders."""
-        return self._ask("roots.list", {}, _roots)
-
-    def add_root(self, path: AnyPath) -> tuple[Root, ...]:
-        """Watch a folder and everything below it."""
-        return self._ask("roots.add", path_params(path), _roots)
-
-    def remove_root(self, path: AnyPath) -> tuple[Root, ...]:
-        """Watch a folder no longer; its pictures are not touched."""
-        return self._ask("roots.remove", path_params(path), _roots)
-
-    def pause(self, duration: float | None = None) -> str:
-        """Stop indexing, for `duration` seconds or until `resume`; return the daemon's state."""
-        params = {} if duration is None else {"duration_s": duration}
-        return self._ask("pause", params, _state)
-
-    def resume(self) -> str:
-        """Go on indexing; return the daemon's state."""
-        return self._ask("resume", {}, _state)
-
-    def rescan(self, path: AnyPath | None = None) -> str:
-        """Compare a folder, or all of them, with the catalog; return the daemon's state."""
-        return self._ask("rescan", {} if path is None else path_params(path), _state)
-
-    def models(self) -> Models:
-        """Ask which models there are."""
-        return self._ask("models.list", {}, Models.from_wire)
-
-    def use_model(self, name: str) -> Models:
-        """Change to another model; the old one answers until the new one knows every picture."""
-        return self._ask("models.use", {"name": sendable(name)}, Models.from_wire)
+    hello = asks(calls.hello)
+    status = asks(calls.status)
+    sync = asks(calls.sync)
+    why = asks(calls.why)
+    doctor = asks(calls.doctor)
+    roots = asks(calls.roots)
+    add_root = asks(calls.add_root)
+    remove_root = asks(calls.remove_root)
+    pause = asks(calls.pause)
+    resume = asks(calls.resume)
+    rescan = asks(calls.rescan)
+    models = asks(calls.models)
+    use_model = asks(calls.use_model)
+    unsubscribe = asks(calls.unsubscribe)
 
     def pull_model(self, name: str, news: Callable[[Status], None] | None = None) -> Pulled:
         """Fetch a model's weights; `news` is called with each status in the meantime."""
 
         def on_event(event: Mapping[str, Any]) -> None:
             if news is not None:
-                news(self._understood("status", _status, event))
+                news(calls.STATUS_EVENT.understood(event, self._connection.path))
 
-        subscription = self._subscribe(("status",))
+        call = calls.pull_model(name)
+        subscription = self.ask(calls.subscribe(["status"]))
         try:
-            raw = self._connection.call(
-                "models.pull", {"name": sendable(name)}, _PULL_SILENCE_S, on_event
-            )
+            raw = self._connection.call(call.method, call.params, _PULL_SILENCE_S, on_event)
         except Refused:
             self.unsubscribe(subscription)
             raise
         self.unsubscribe(subscription)
-        return self._understood("models.pull", Pulled.from_wire, raw)
+        return call.understood(raw, self._connection.path)
 
     def subscribe(self, *topics: str) -> Iterator[Mapping[str, Any]]:
         """Return the events of some topics (as yet `status` only) as they come, without an end.
 
         The subscription stands when this returns; closing the client ends it.
         """
-        subscription = self._subscribe(topics)
+        subscription = self.ask(calls.subscribe(topics))
         return iter(lambda: self._connection.event(subscription), None)
 
     def statuses(self) -> Iterator[Status]:
         """Yield the daemon's status as it is now, and then whenever it changes."""
         for event in self.subscribe("status"):
-            yield self._understood("status", _status, event)
-
-    def unsubscribe(self, subscription: int) -> None:
-        """End a subscription by the number that its events carry."""
-        self._connection.call("unsubscribe", {"subscription": subscription}, self._timeout)
+            yield calls.STATUS_EVENT.understood(event, self._connection.path)
 
     def shutdown(self, timeout: float | None = None) -> None:
         """Stop the daemon and wait until it has hung up."""
         try:
-            self._connection.call("shutdown", {}, self._timeout)
+            self.ask(calls.shutdown())
         except HungUp:
             return  # an answer, too: it went before it could say so
         self._connection.wait_closed(self._timeout if timeout is None else timeout)
-
-    def _subscribe(self, topics: tuple[str, ...]) -> int:
-        params: dict[str, Any] = {"topics": list(topics)}
-        return self._ask("subscribe", params, lambda raw: int(raw["subscription"]))
-
-
-def _roots(raw: Any) -> tuple[Root, ...]:
-    return tuple(Root.from_wire(root) for root in raw["roots"])
-
-
-def _checks(raw: Any) -> tuple[Check, ...]:
-    return tuple(Check.from_wire(check) for check in raw["checks"])
-
-
-def _status(event: Any) -> Status:
-    return Status.from_wire(event["status"])
-
-
-def _state(raw: Any) -> str:
-    return str(raw["state"])

@@ -1,10 +1,10 @@
 """One connection to the daemon: calls with deadlines, events kept until they are asked for.
 
-Rules of this file: it is the only one in the client that touches a socket.
-Every wait has a deadline, every failure of the socket is an `Unreachable` that
-says what to do, and after one of those the connection is closed for good,
-because an answer that comes too late would be taken for the next one's.
-A connection belongs to one thread.
+Rules of this file: beside `async_connection` it is the only one in the client that
+touches a socket, and the words for what goes wrong stand here for both. Every wait
+has a deadline, every failure of the socket is an `Unreachable` that says what to do,
+and after one of those the connection is closed for good, because an answer that
+comes too late would be taken for the next one's. A connection belongs to one thread.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from typing import Any
 from imgq import protocol
 from imgq.errors import HungUp, NotRunning, Refused, Unreachable
 
-_CHUNK = 1 << 16
+CHUNK = 1 << 16
 # A status event replaces the one before it: whoever lags this far behind wants the newest.
-_EVENTS_KEPT = 256
+EVENTS_KEPT = 256
 # Our own requests begin at 1: an error for 0 is for the connection as a whole.
-_GOODBYE = 0
+GOODBYE = 0
 
 
 class Connection:
@@ -55,7 +55,7 @@ class Connection:
         self._last_id += 1
         wanted = self._last_id
         deadline = time.monotonic() + timeout_s
-        self._send(protocol.pack_request(wanted, method, dict(params)), method, timeout_s)
+        self._send(packed(wanted, method, params), method, timeout_s)
         while True:
             match self._receive(method, deadline):
                 case protocol.Response(msgid, error, result) if msgid == wanted:
@@ -85,7 +85,8 @@ class Connection:
             while self._bytes(deadline):
                 pass
         except TimeoutError:
-            raise self._silent("shutdown") from None
+            self.close()
+            raise silent(self.path, "shutdown") from None
         except OSError:
             pass  # reset is closed, too
         self.close()
@@ -93,18 +94,15 @@ class Connection:
     def _keep(self, event: Mapping[str, Any]) -> None:
         subscription = event.get("subscription")
         if isinstance(subscription, int):
-            self._events.setdefault(subscription, deque(maxlen=_EVENTS_KEPT)).append(event)
+            self._events.setdefault(subscription, deque(maxlen=EVENTS_KEPT)).append(event)
 
     def _send(self, data: bytes, method: str, timeout_s: float) -> None:
-        if len(data) > protocol.FROM_CLIENT.frame:
-            # The daemon would hang up in the middle of it and could not say why.
-            most = protocol.FROM_CLIENT.frame
-            raise Refused("too_large", f"a request of {len(data)} bytes: at most {most} are taken")
         try:
             self._socket.settimeout(timeout_s)
             self._socket.sendall(data)
         except TimeoutError:
-            raise self._silent(method) from None
+            self.close()
+            raise silent(self.path, method) from None
         except OSError:
             # A daemon that hangs up says why: what it said is still to be read.
             return
@@ -115,18 +113,19 @@ class Connection:
                 data = self._bytes(deadline)
                 self._arrived.extend(self._reader.feed(data))
             except TimeoutError:
-                raise self._silent(method) from None
+                self.close()
+                raise silent(self.path, method) from None
             except OSError:
-                raise self._gone(method) from None
+                self.close()
+                raise gone(self.path, method) from None
             except protocol.ProtocolError as error:
                 self.close()
-                raise Unreachable(
-                    f"what answers at {self.path} is not imgqd ({error}): check $IMGQ_SOCKET"
-                ) from error
+                raise strange(self.path, error) from error
             if not data:
-                raise self._gone(method)
+                self.close()
+                raise gone(self.path, method)
         message = self._arrived.popleft()
-        if isinstance(message, protocol.Response) and message.msgid == _GOODBYE and message.error:
+        if isinstance(message, protocol.Response) and message.msgid == GOODBYE and message.error:
             self.close()
             raise Refused(*message.error)
         return message
@@ -136,21 +135,38 @@ class Connection:
         if left is not None and left <= 0:
             raise TimeoutError
         self._socket.settimeout(left)
-        return self._socket.recv(_CHUNK)
+        return self._socket.recv(CHUNK)
 
-    def _silent(self, method: str) -> Unreachable:
-        self.close()
-        return Unreachable(
-            f"the daemon at {self.path} did not answer {method} in time: "
-            "ask again with a longer timeout, or see its log"
-        )
 
-    def _gone(self, method: str) -> HungUp:
-        self.close()
-        return HungUp(
-            f"the daemon at {self.path} closed the connection during {method}: "
-            "see its log, or start it again with `imgqctl start`"
-        )
+def packed(msgid: int, method: str, params: Mapping[str, Any]) -> bytes:
+    """Return a request's bytes; raises Refused for more than the daemon takes."""
+    data = protocol.pack_request(msgid, method, dict(params))
+    most = protocol.FROM_CLIENT.frame
+    if len(data) > most:
+        # The daemon would hang up in the middle of it and could not say why.
+        raise Refused("too_large", f"a request of {len(data)} bytes: at most {most} are taken")
+    return data
+
+
+def silent(path: str, method: str) -> Unreachable:
+    """Return the error for an answer that does not come."""
+    return Unreachable(
+        f"the daemon at {path} did not answer {method} in time: "
+        "ask again with a longer timeout, or see its log"
+    )
+
+
+def gone(path: str, method: str) -> HungUp:
+    """Return the error for a daemon that hung up."""
+    return HungUp(
+        f"the daemon at {path} closed the connection during {method}: "
+        "see its log, or start it again with `imgqctl start`"
+    )
+
+
+def strange(path: str, error: protocol.ProtocolError) -> Unreachable:
+    """Return the error for bytes that are not of our protocol."""
+    return Unreachable(f"what answers at {path} is not imgqd ({error}): check $IMGQ_SOCKET")
 
 
 def _connect(path: str, timeout_s: float) -> socket.socket:
@@ -160,11 +176,12 @@ def _connect(path: str, timeout_s: float) -> socket.socket:
         connection.connect(path)
     except OSError as error:
         connection.close()
-        raise _no_connection(path, error) from error
+        raise unreachable(path, error) from error
     return connection
 
 
-def _no_connection(path: str, error: OSError) -> Unreachable:
+def unreachable(path: str, error: OSError) -> Unreachable:
+    """Return the error for a socket that cannot be connected to."""
     match error:
         case FileNotFoundError() | ConnectionRefusedError() | NotADirectoryError():
             return NotRunning(f"cannot reach the daemon at {path}: start it with `imgqctl start`")

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from imgq import paths
+from imgq.asking import SYNC_TIMEOUT_S
 from imgq.client import Client
 from imgq.command import Parser, Version, duration, run
 from imgq.durations import spoken
@@ -17,7 +18,6 @@ from imgq.following import Follower
 from imgq.progress import size
 from imgq.reports import Models, Status
 from imgq.screen import Screen, say, screen_of
-from imgq.searching import SYNC_TIMEOUT_S
 from imgq.summary import model_lines, root_lines, status_lines, why_sentence
 from imgq.terminal import clock
 from imgq.text import counted, readable, readable_path

@@ -22,7 +22,12 @@ from imgqd.doctor import Doctor
 from imgqd.params import Params
 from imgqd.pulse import NotInSync
 from imgqd.records import shown
-from imgqd.server import Handler, Problem, Session
+from imgqd.server import Handler, Problem
+from imgqd.session import Session
+
+_SEARCH: Final = (
+    "query", "limit", "offset", "sync", "timeout_s", "like", "all", "fold", "supersede",
+)  # fmt: skip
 
 _YEAR: Final = 366 * 86400
 """Seconds of the longest pause."""
@@ -79,7 +84,8 @@ class Api:
 
     async def search(self, _: Session, params: Params) -> Any:
         """Rank files for a line of text, or for a picture."""
-        checked.only(params, "query", "limit", "offset", "sync", "timeout_s", "like", "all", "fold")
+        checked.only(params, *_SEARCH)
+        checked.flag(params, "supersede")  # the server has done what it asks
         if checked.flag(params, "sync"):
             await self._sync(checked.seconds(params, 30.0))
         return await self._asking.search(params)
@@ -190,6 +196,8 @@ class Api:
         checked.only(params, "topics")
         if params.get("topics") != ["status"]:
             raise Problem("usage", 'topics is ["status"]')
+        if len(session.subscriptions) >= (most := self._core.settings.server.requests):
+            raise Problem("busy", f"{most} subscriptions of this connection stand already")
         self._subscriptions += 1
         number = self._subscriptions
         session.subscriptions[number] = asyncio.create_task(self._tell(session, number))
@@ -208,7 +216,6 @@ class Api:
     async def shutdown(self, _: Session, params: Params) -> Any:
         """Stop the daemon."""
         checked.only(params)
-        # Not before this answer is on its way.
         asyncio.get_running_loop().call_later(_FAREWELL, self._core.stop_requested.set)
         return {}
 

@@ -31,7 +31,8 @@ from imgqd.pipeline import Pipeline
 from imgqd.pulse import Pulse
 from imgqd.repertoire import Repertoire
 from imgqd.roots import Roots
-from imgqd.server import Handler, Problem, Server, Session
+from imgqd.server import Handler, Problem, Server
+from imgqd.session import Session
 from imgqd.settle import Settler
 from imgqd.status import Status
 from imgqd.walks import Walks
@@ -86,7 +87,7 @@ async def _live(
         api = Api(core, importlib.metadata.version("imgq"))
         table = {method: _answering(handler) for method, handler in api.table().items()}
         _heed_signals(core)
-        server = Server(paths.socket_path(), table, api.closed)
+        server = Server(paths.socket_path(), table, api.closed, lambda: core.settings.server)
         await server.start()
         stack.push_async_callback(server.stop)
         _notify("READY=1")

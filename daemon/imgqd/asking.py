@@ -31,9 +31,6 @@ from imgqd.results import result
 from imgqd.search import Wanted
 from imgqd.server import Problem
 
-_LONGEST: Final = 4096
-"""Bytes of the longest query."""
-
 _KEPT: Final = 8
 _KEEP: Final = 120.0
 """Rankings that are kept for their next pages, and for how many seconds."""
@@ -65,11 +62,9 @@ class Asking:
     async def search(self, params: Params) -> dict[str, Any]:
         """Return the result of the `search` method."""
         began = time.monotonic()
-        line = checked.text(params, "query", "").strip()
-        if len(line.encode(errors="replace")) > _LONGEST:
-            raise Problem("too_large", f"a query is at most {_LONGEST} bytes")
-        limit = checked.number(params, "limit", 20, 1, search.MOST)
-        offset = checked.number(params, "offset", 0, 0, search.MOST)
+        bounds = self._core.settings.server
+        line = checked.query(params, bounds.max_query)
+        limit, offset = checked.page(params, bounds.max_results)
         like = None if params.get("like") is None else checked.path_of(params["like"])
         if not line and like is None:
             raise Problem("usage", "an empty query: say what the pictures show, or name a file")
@@ -110,7 +105,7 @@ class Asking:
         where = None if query.where is None else compiled.condition(query.where, _home())
         wanted = Wanted(vector, query.text, where, query.sort, _pictured(query.parts, key[1]))
         # Not of the page alone: the next ones are part of the same order.
-        wide = min(search.MOST, max(_PAGES * most, _LEAST))
+        wide = min(core.settings.server.max_results, max(_PAGES * most, _LEAST))
         hits, total = await search.everything(core.library, wanted, wide)
         if key[2]:
             hits = await search.folded(core.library, hits)
@@ -121,7 +116,7 @@ class Asking:
             "pending": pending,
             "degraded": degraded,
         }
-        is_whole = wide == search.MOST or len(hits) < wide
+        is_whole = wide == core.settings.server.max_results or len(hits) < wide
         ranking = _Ranking(time.monotonic(), hits, total, is_whole, claims)
         self._rankings[key] = ranking
         self._rankings.move_to_end(key)

@@ -60,7 +60,7 @@ def _run(settings: config.Settings, path: Path) -> int:
     # Half a second of FAISS and NumPy that a mistake in the settings need not wait for.
     from imgqd import app  # noqa: PLC0415
     from imgqd.catalog import CatalogDamaged, CatalogError  # noqa: PLC0415
-    from imgqd.server import SocketTrouble  # noqa: PLC0415
+    from imgqd.socketfile import SocketTrouble  # noqa: PLC0415
 
     in_a_row = 0
     while True:

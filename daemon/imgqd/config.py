@@ -7,19 +7,18 @@ Every key has a default. An unknown key, a wrong type or a bad value is a
 from __future__ import annotations
 
 import os
-import re
 import tempfile
 import threading
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import tomlkit
 from tomlkit.items import Array
 
-from imgq import durations
+from imgqd import allowed
 
 _editing = threading.Lock()  # two clients may add a folder at once: an edit reads, then writes
 
@@ -68,6 +67,21 @@ class PowerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """What the socket's clients may take, all together and each; bytes and seconds.
+
+    `requests` of one connection may be unanswered at a time. `stall` is the time for the
+    rest of a message, and for an answer to be taken.
+    """
+
+    connections: int = 32
+    requests: int = 8
+    stall: float = 5.0
+    max_query: int = 4096
+    max_results: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings, checked."""
 
@@ -77,6 +91,7 @@ class Settings:
     watch: WatchSettings = WatchSettings()
     limits: LimitSettings = LimitSettings()
     power: PowerSettings = PowerSettings()
+    server: ServerSettings = ServerSettings()
 
     @property
     def roots(self) -> tuple[bytes, ...]:
@@ -128,7 +143,7 @@ def remove_folder(path: Path, folder: str) -> Settings:
 
 def set_model(path: Path, name: str) -> Settings:
     """Write the model's name into the settings file and return the new settings."""
-    _check_model(name)
+    allowed.model(name)
     with _editing:
         settings = load(path)
         document = _document(path)
@@ -184,109 +199,13 @@ def _save(path: Path, text: str) -> None:
         raise SettingsError(f"{path}: cannot be written: {error}") from error
 
 
-_SIZES: Final = {
-    "b": 1,
-    "kb": 10**3,
-    "mb": 10**6,
-    "gb": 10**9,
-    "kib": 1 << 10,
-    "mib": 1 << 20,
-    "gib": 1 << 30,
-}
-
-
-def _duration(value: object) -> float:
-    if not isinstance(value, str):
-        raise ValueError(durations.ALLOWED)  # noqa: TRY004 - a bad setting, not a bad call
-    try:
-        return durations.parse(value)
-    except ValueError as error:
-        raise ValueError(durations.ALLOWED) from error
-
-
-def _size(value: object) -> int:
-    match = re.fullmatch(r"(\d+) ?([a-z]+)", value.lower()) if isinstance(value, str) else None
-    factor = _SIZES.get(match[2]) if match else None
-    if match is None or factor is None:
-        raise ValueError("a size such as 512MiB or 2GiB")
-    return int(match[1]) * factor
-
-
-def _strings(value: object) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(
-        isinstance(one, str) and one and "\0" not in one for one in value
-    ):
-        raise ValueError("a list of texts")
-    return tuple(value)
-
-
-def _batch(value: object) -> int | None:
-    if value == "auto":
-        return None
-    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 4096:
-        return value
-    raise ValueError('"auto" or a number from 1 to 4096')
-
-
-def _device(value: object) -> str:
-    if isinstance(value, str) and re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", value):
-        return value
-    raise ValueError('"auto", "cpu", "cuda", "cuda:1" or "mps"')
-
-
-def _precision(value: object) -> str:
-    if isinstance(value, str) and value in {"auto", "float32", "bfloat16", "float16"}:
-        return value
-    raise ValueError('"auto", "float32", "bfloat16" or "float16"')
-
-
-def _check_model(value: object) -> str:
-    if isinstance(value, str) and re.fullmatch(
-        r"fast|balanced|best|multilingual|demo|local-dir:.+|hf-hub:[^/]+/[^/]+|[^/:\s]+/[^/:\s]+",
-        value,
-    ):
-        return value
-    raise ValueError(
-        'fast, balanced, best, multilingual, demo, an open_clip "ARCH/TAG" or "local-dir:/path"'
-    )
-
-
-def _megapixels(value: object) -> int:
-    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 4000:
-        return value
-    raise ValueError("a number from 1 to 4000")
-
-
-def _boolean(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError("true or false")  # noqa: TRY004 - a bad setting, not a bad call
-    return value
-
-
-_CHECKS: Final[Mapping[str, Callable[[object], Any]]] = {
-    "folders": _strings,
-    "exclude": _strings,
-    "model.name": _check_model,
-    "model.device": _device,
-    "model.precision": _precision,
-    "model.batch": _batch,
-    "model.release_after": _duration,
-    "watch.settle": _duration,
-    "watch.rescan": _duration,
-    "limits.max_megapixels": _megapixels,
-    "limits.decode_timeout": _duration,
-    "limits.decode_memory": _size,
-    "power.pause_on_battery": _boolean,
-}
-
-
 def _fill(default: Any, table: Mapping[str, object], where: str, prefix: str) -> Any:
-    allowed = [field.name for field in fields(default)]
+    known = [field.name for field in fields(default)]
     changes: dict[str, Any] = {}
     for key, value in table.items():
         name = prefix + key
-        if key not in allowed:
-            raise SettingsError(f"{where}: unknown key {name}: allowed are {', '.join(allowed)}")
+        if key not in known:
+            raise SettingsError(f"{where}: unknown key {name}: allowed are {', '.join(known)}")
         before = getattr(default, key)
         if is_dataclass(before):
             if not isinstance(value, dict):
@@ -294,7 +213,7 @@ def _fill(default: Any, table: Mapping[str, object], where: str, prefix: str) ->
             changes[key] = _fill(before, value, where, f"{name}.")
             continue
         try:
-            changes[key] = _CHECKS[name](value)
+            changes[key] = allowed.CHECKS[name](value)
         except ValueError as error:
             raise SettingsError(f"{where}: {name}: {value!r} is not {error}") from error
     return replace(default, **changes)

@@ -26,6 +26,21 @@ def text(params: Params, name: str, default: str | None = None) -> str:
     return value
 
 
+def query(params: Params, most: int) -> str:
+    """Return what the pictures show, in at most so many bytes; it may be empty."""
+    value = text(params, "query", "").strip()
+    if len(value.encode()) > most:
+        raise Problem("too_large", f"a query is at most {most} bytes")
+    return value
+
+
+def page(params: Params, most: int) -> tuple[int, int]:
+    """Return limit and offset; no place beyond the most is given."""
+    limit = number(params, "limit", min(20, most), 1, most)
+    offset = number(params, "offset", 0, 0, most)
+    return min(limit, most - offset), offset
+
+
 def path_of(value: object) -> bytes:
     """Return a path as the catalog holds it: absolute, its folder resolved."""
     try:

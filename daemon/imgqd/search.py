@@ -23,8 +23,8 @@ from imgqd.query.sql import Condition
 from imgqd.ranking import Hit, ordered, ranked
 from imgqd.records import Found, Vector
 
-MOST: Final = 1000
-"""The largest `limit` and `offset` together."""
+_ALL: Final = 1000
+"""Matches that are put into another order than the best first: the best of them are shown."""
 
 _SPARE: Final = 50
 """Pictures asked for beyond the limit: some may have vanished from the disk this moment."""
@@ -68,13 +68,13 @@ class Answer:
 
 async def run(library: Library, wanted: Wanted, limit: int, offset: int) -> Answer:
     """Return the hits of a page."""
-    hits, total = await everything(library, wanted, min(offset + limit, MOST))
+    hits, total = await everything(library, wanted, offset + limit)
     return await page(hits, total, limit, offset)
 
 
 async def page(hits: Sequence[Hit], total: int, limit: int, offset: int) -> Answer:
     """Return a page of a ranking, without what is gone from the disk by now."""
-    most = min(offset + limit, MOST)
+    most = offset + limit
     shown = await asyncio.to_thread(_existing, hits[: most + _SPARE])
     weak = next((place for place, hit in enumerate(shown) if hit.relevance < 0.5), len(shown))
     return Answer(tuple(shown[offset:most]), weak, max(len(shown), total))
@@ -85,7 +85,7 @@ async def everything(library: Library, wanted: Wanted, most: int) -> tuple[list[
     if wanted.vector is None and not wanted.text:
         return await library.read(lambda reader: _listed(reader, wanted, most + _SPARE))
     # Another order than the best first needs all matches before it can be made.
-    count = (most if wanted.sort == _BY_RELEVANCE else MOST) + _SPARE
+    count = (most if wanted.sort == _BY_RELEVANCE else max(most, _ALL)) + _SPARE
     nearest, judge, total = await _nearest(library, wanted, count)
     named = await library.read(
         lambda reader: reader.named(wanted.text, count, wanted.where) if wanted.text else []

@@ -13,6 +13,7 @@ print(*sorted(set(sys.modules) - before))
 OURS = {
     "imgq",
     "imgq.answers",
+    "imgq.asking",
     "imgq.cli",
     "imgq.command",
     "imgq.connection",

@@ -17,7 +17,8 @@ from imgqd.core import Core
 from imgqd.ranking import Hit
 from imgqd.scope import Scope
 from imgqd.search import Answer
-from imgqd.server import Problem, Session
+from imgqd.server import Problem
+from imgqd.session import Session
 
 STATUS = {"state": "idle", "roots": [{"path": "/p"}]}
 
@@ -95,7 +96,8 @@ class Desk:
                 self.core.asked.append(("search", arguments[1:]))
                 return self.core.answer.hits, self.core.answer.total
 
-            async def page(*_: Any) -> Answer:
+            async def page(*arguments: Any) -> Answer:
+                self.core.asked.append(("page", arguments[2:]))
                 return self.core.answer
 
             self._patch.setattr("imgqd.search.everything", everything)

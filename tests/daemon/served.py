@@ -14,7 +14,9 @@ import pytest
 
 from imgq import protocol
 from imgq.protocol import Response
-from imgqd.server import Problem, Server, Session
+from imgqd.config import ServerSettings
+from imgqd.server import Problem, Server
+from imgqd.session import Session
 
 PATIENCE = 20.0
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -72,6 +74,7 @@ class Table:
         return {"path": "\udcff", **params}
 
     async def large(self, _: Session, params: dict[str, Any]) -> Any:
+        self.asked += 1
         return {"data": b"x" * params["size"]}
 
     async def events(self, session: Session, params: dict[str, Any]) -> Any:
@@ -104,9 +107,14 @@ class Served:
 
 
 @asynccontextmanager
-async def served(path: Path) -> AsyncIterator[Served]:
+async def served(path: Path, **limits: Any) -> AsyncIterator[Served]:
     table = Table()
-    server = Server(path, table.handlers(), lambda _: setattr(table, "closed", table.closed + 1))
+    server = Server(
+        path,
+        table.handlers(),
+        lambda _: setattr(table, "closed", table.closed + 1),
+        lambda: ServerSettings(**limits),
+    )
     await server.start()
     try:
         yield Served(path, table)

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from daemon.desk import STATUS, Desk, FakeCore
 from imgqd import api as module
 from imgqd import child
-from imgqd.api import Api
-from imgqd.config import SettingsError
-from imgqd.core import Core
+from imgqd.config import ServerSettings, Settings, SettingsError
 from imgqd.embed import NoModel
 from imgqd.pulse import NotInSync
 from imgqd.ranking import Hit
 from imgqd.records import Found, Metadata
 from imgqd.results import result
 from imgqd.search import Answer
-from imgqd.server import Problem, Session
 
 
 @pytest.fixture
@@ -80,6 +75,7 @@ def test_no_method_takes_a_parameter_that_it_does_not_know(desk: Desk, method: s
         ({"query": "a", "offset": -1}, "offset is a number from 0"),
         ({"query": "a", "sync": 1}, "sync is true or false"),
         ({"query": "a", "all": "yes"}, "all is true or false"),
+        ({"query": "a", "supersede": 1}, "supersede is true or false"),
         ({"query": "a", "sync": True, "timeout_s": 0}, "timeout_s is a number of seconds"),
         ({"query": "a", "sync": True, "timeout_s": float("nan")}, "timeout_s is a number"),
         ({"query": "a", "sync": True, "timeout_s": float("inf")}, "timeout_s is a number"),
@@ -98,6 +94,22 @@ def test_a_search_that_makes_no_sense_is_told_what_is_allowed(
 def test_a_query_has_a_longest_length_in_bytes(desk: Desk) -> None:
     assert desk.ask("search", query="ü" * 2048)["results"] == []
     assert desk.refusal("search", query="ü" * 2049)[0] == "too_large"
+
+
+def test_the_limits_of_a_search_are_settings(desk: Desk) -> None:
+    limits = ServerSettings(max_query=64, max_results=10)
+    desk.prepare = lambda core: setattr(core, "settings", Settings(server=limits))
+    assert desk.refusal("search", query="x" * 65) == ("too_large", "a query is at most 64 bytes")
+    assert desk.refusal("search", query="x", limit=11)[1] == "limit is a number from 1 to 10"
+    assert desk.refusal("search", query="x", offset=11)[1] == "offset is a number from 0 to 10"
+    for params, expected in (
+        ({}, (10, 0)),
+        ({"limit": 4, "offset": 5}, (4, 5)),
+        ({"limit": 10, "offset": 7}, (3, 7)),
+    ):
+        desk.ask("search", query="x", **params)
+        [(_, page)] = [one for one in desk.core.asked if one[0] == "page"]
+        assert page == expected
 
 
 def test_an_answer_says_what_it_found_and_how_far_it_may_be_trusted(desk: Desk) -> None:
@@ -253,54 +265,10 @@ def test_models_are_listed_with_the_active_one(desk: Desk) -> None:
     assert desk.refusal("models.use", name=3) == ("usage", "name is a text")
 
 
-def test_a_subscription_is_ended_by_its_number_only(desk: Desk) -> None:
-    made, ended = desk.ask_all(
-        ("subscribe", {"topics": ["status"]}), ("unsubscribe", {"subscription": 1})
-    )
-    assert (made, ended) == ({"subscription": 1}, {})
-    with pytest.raises(Problem, match="no such subscription"):
-        desk.ask_all(("subscribe", {"topics": ["status"]}), ("unsubscribe", {}))
-    for number in (7, [1], {"a": 1}, "1", True):
-        assert desk.refusal("unsubscribe", subscription=number)[0] in {"usage", "not_found"}
-    for topics in (None, [], "status", ["status", "weather"]):
-        assert desk.refusal("subscribe", topics=topics)[0] == "usage"
-
-
 def test_shutdown_asks_the_daemon_to_stop(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_FAREWELL", 0)
     assert desk.ask("shutdown") == {}
     assert desk.core.stop_requested.is_set()
-
-
-def test_a_change_while_the_status_is_put_together_is_told_too(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    async def scene() -> list[int]:
-        core = FakeCore()
-        api = Api(cast("Core", core), "1")
-        looks: list[int] = []
-        told = asyncio.Event()
-
-        async def full() -> dict[str, Any]:
-            looks.append(len(looks))
-            if len(looks) == 1:
-                core.changed.ring()
-            return STATUS
-
-        async def notify(_: str, event: dict[str, Any]) -> None:
-            assert event["status"] is STATUS
-            if len(looks) == 2:
-                told.set()
-
-        core.status.full = full
-        session = cast("Session", SimpleNamespace(notify=notify, subscriptions={}))
-        await api.subscribe(session, {"topics": ["status"]})
-        await asyncio.wait_for(told.wait(), 5)
-        api.closed(session)
-        return looks
-
-    monkeypatch.setattr(module, "_PERIOD", 0)
-    assert asyncio.run(scene()) == [0, 1]
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,13 @@ def test_without_a_file_every_key_has_its_default(path: Path) -> None:
         ("limits.decode_memory", '"2GiB"', 2 << 30),
         ("limits.decode_memory", '"500 MB"', 500_000_000),
         ("power.pause_on_battery", "false", False),
+        ("server.connections", "256", 256),
+        ("server.requests", "2", 2),
+        ("server.stall", '"100ms"', 0.1),
+        ("server.stall", '"10min"', 600.0),
+        ("server.max_query", '"256KiB"', 256 << 10),
+        ("server.max_query", '"64B"', 64),
+        ("server.max_results", "10000", 10_000),
     ],
 )
 def test_a_good_value_is_taken(path: Path, key: str, text: str, expected: object) -> None:
@@ -104,6 +111,16 @@ def test_a_good_value_is_taken(path: Path, key: str, text: str, expected: object
         ("limits.decode_memory", '"-2GiB"', "512MiB or 2GiB"),
         ("power.pause_on_battery", '"yes"', "true or false"),
         ("power.pause_on_battery", "1", "true or false"),
+        ("server.connections", "0", "a number from 1 to 256"),
+        ("server.connections", "257", "a number from 1 to 256"),
+        ("server.requests", "1", "a number from 2 to 256"),
+        ("server.stall", '"0s"', "a duration from 100ms to 10min"),
+        ("server.stall", '"11min"', "a duration from 100ms to 10min"),
+        ("server.stall", "5", "such as 300ms"),
+        ("server.max_query", '"63B"', "a size from 64B to 256KiB"),
+        ("server.max_query", '"1MiB"', "a size from 64B to 256KiB"),
+        ("server.max_query", "4096", "512MiB or 2GiB"),
+        ("server.max_results", "10001", "a number from 1 to 10000"),
     ],
 )
 def test_a_bad_value_is_told_with_file_key_and_what_is_allowed(

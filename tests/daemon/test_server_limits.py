@@ -11,7 +11,6 @@ import pytest
 
 from daemon.served import hang_up, messages, path, request, rest, served
 from imgq.protocol import Response
-from imgqd import server as module
 
 __all__ = ["path"]
 
@@ -51,13 +50,9 @@ def test_bad_bytes_end_what_the_client_had_asked_for(path: Path) -> None:
     asyncio.run(scene())
 
 
-def test_half_a_message_must_be_completed_in_time(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "_STALL", 0.05)
-
+def test_half_a_message_must_be_completed_in_time(path: Path) -> None:
     async def scene() -> None:
-        async with served(path) as here:
+        async with served(path, stall=0.05) as here:
             idle = await here.client()
             streams = await here.client()
             streams[1].write(request(1) + request(2)[:-1])
@@ -72,13 +67,9 @@ def test_half_a_message_must_be_completed_in_time(
     asyncio.run(scene())
 
 
-def test_a_byte_now_and_then_does_not_keep_a_connection(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "_STALL", 0.05)
-
+def test_a_byte_now_and_then_does_not_keep_a_connection(path: Path) -> None:
     async def scene() -> None:
-        async with served(path) as here:
+        async with served(path, stall=0.05) as here:
             streams = await here.client()
 
             async def trickle() -> None:
@@ -112,12 +103,10 @@ def test_a_message_too_long_is_refused(path: Path) -> None:
 
 
 def test_a_client_that_does_not_read_loses_its_connection_and_nobody_else_does(
-    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(module, "_STALL", 0.05)
-
     async def scene() -> None:
-        async with served(path) as here:
+        async with served(path, stall=0.05) as here:
             greedy = socket.socket(socket.AF_UNIX)
             greedy.setblocking(False)
             await asyncio.get_running_loop().sock_connect(greedy, os.fspath(path))

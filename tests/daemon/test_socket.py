@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from daemon.served import hang_up, path, request, rest, served
-from imgqd.server import SocketTrouble
+from imgqd.socketfile import SocketTrouble
 
 __all__ = ["path"]
 
@@ -92,7 +92,7 @@ def test_a_peer_of_another_user_gets_nothing(
         found = real(form, data)
         return (found[0], found[1] + 1, *found[2:]) if form == "iII" else found
 
-    monkeypatch.setattr("imgqd.server.struct.unpack", foreign)
+    monkeypatch.setattr("imgqd.socketfile.struct.unpack", foreign)
 
     async def scene() -> bytes:
         async with served(path) as here:

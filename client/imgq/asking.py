@@ -1,0 +1,102 @@
+"""What is asked of the daemon, before it is sent: shared by the clients that wait and that await.
+
+Rules of this file: no socket, and nothing that a search does not need, because `imgq` is
+started for every search. The other calls are in `calls`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from imgq import paths
+from imgq.answers import SearchAnswer
+from imgq.errors import Unreachable, Usage
+from imgq.protocol import wire_path
+
+AnyPath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+Answer = TypeVar("Answer")
+
+SYNC_TIMEOUT_S = 30.0
+"""How long the daemon waits for a sync when it is not told."""
+
+_MARGIN_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[Answer]):
+    """A method, its params, and what makes a record of the result.
+
+    `patience` is how long to wait for the answer, where that is not the client's to say.
+    """
+
+    method: str
+    params: Mapping[str, Any]
+    read: Callable[[Any], Answer]
+    patience: float | None = None
+
+    def understood(self, raw: Any, path: str) -> Answer:
+        """Return the record of a result from the daemon at a path; raises Unreachable."""
+        try:
+            return self.read(raw)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise Unreachable(
+                f"the daemon at {path} answered {self.method} with something unknown "
+                f"({error!r}): is it of another version? restart it with `imgqctl stop` and `start`"
+            ) from error
+
+
+def search(
+    query: str = "",
+    *,
+    limit: int = 20,
+    offset: int = 0,
+    like: AnyPath | None = None,
+    weak: bool = False,
+    fold: bool = False,
+    sync: bool = False,
+    supersede: bool = False,
+    timeout: float | None = None,
+) -> Call[SearchAnswer]:
+    """Find pictures by what they show, by the picture `like`, or by both.
+
+    `query` is a line as docs/search.md has it. `weak` asks for the nearest there is, real match
+    or not, `fold` for near-duplicates under the best. `sync` waits until every
+    change made before the call is in, `timeout` seconds at most. `supersede` ends the
+    search before this one that asked for it, too: for an answer at every key.
+    """
+    params: dict[str, Any] = {"limit": limit, "offset": offset, "sync": sync, "all": weak}
+    if query:
+        params["query"] = sendable(query)
+    if like is not None:
+        params["like"] = wire_path(paths.absolute(like))
+    if fold:
+        params["fold"] = True
+    if supersede:
+        params["supersede"] = True
+    if timeout is not None:
+        params["timeout_s"] = timeout
+    waits = sync or timeout is not None
+    return Call(
+        "search",
+        params,
+        lambda raw: SearchAnswer.from_wire(raw, offset),
+        patience(timeout) if waits else None,
+    )
+
+
+def patience(timeout: float | None) -> float:
+    """Return how long to wait for what the daemon itself waits for."""
+    # It knows best what it was still waiting for: its answer is to come first.
+    return (SYNC_TIMEOUT_S if timeout is None else timeout) + _MARGIN_S
+
+
+def sendable(text: str) -> str:
+    """Return the text, or raise Usage where it cannot go over the wire."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise Usage("the text is not valid UTF-8: type it again") from None
+    return text

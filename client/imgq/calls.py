@@ -1,0 +1,125 @@
+"""The calls beside searching: one function for each method of the protocol.
+
+The functions' docstrings are those of the clients' methods, and their arguments, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from imgq import paths
+from imgq.asking import SYNC_TIMEOUT_S, AnyPath, Call, patience, sendable
+from imgq.protocol import wire_path
+from imgq.reports import Check, Hello, Models, Pulled, Root, Status, Synced, Why
+
+# Every folder is walked, and a sync comes before it and perhaps after it.
+_DOCTOR_S = 600.0
+
+# A gigabyte on a slow line.
+_PULL_S = 7200.0
+
+
+def hello() -> Call[Hello]:
+    """Ask who answers."""
+    return Call("hello", {}, Hello.from_wire)
+
+
+def status() -> Call[Status]:
+    """Ask how the daemon is."""
+    return Call("status", {}, Status.from_wire)
+
+
+def sync(timeout: float = SYNC_TIMEOUT_S) -> Call[Synced]:
+    """Wait until every change made before the call is searchable."""
+    return Call("sync", {"timeout_s": timeout}, Synced.from_wire, patience(timeout))
+
+
+def why(path: AnyPath) -> Call[Why]:
+    """Ask why one file is searchable, or is not."""
+    return Call("why", _path(path), Why.from_wire)
+
+
+def doctor(timeout: float = _DOCTOR_S) -> Call[tuple[Check, ...]]:
+    """Ask for a check of what nobody sees; of a large library that takes a while."""
+    return Call("doctor", {}, _checks, timeout)
+
+
+def roots() -> Call[tuple[Root, ...]]:
+    """Ask for the watched folders."""
+    return Call("roots.list", {}, _roots)
+
+
+def add_root(path: AnyPath) -> Call[tuple[Root, ...]]:
+    """Watch a folder and everything below it."""
+    return Call("roots.add", _path(path), _roots)
+
+
+def remove_root(path: AnyPath) -> Call[tuple[Root, ...]]:
+    """Watch a folder no longer; its pictures are not touched."""
+    return Call("roots.remove", _path(path), _roots)
+
+
+def pause(duration: float | None = None) -> Call[str]:
+    """Stop indexing, for `duration` seconds or until `resume`; return the daemon's state."""
+    return Call("pause", {} if duration is None else {"duration_s": duration}, _state)
+
+
+def resume() -> Call[str]:
+    """Go on indexing; return the daemon's state."""
+    return Call("resume", {}, _state)
+
+
+def rescan(path: AnyPath | None = None) -> Call[str]:
+    """Compare a folder, or all of them, with the catalog; return the daemon's state."""
+    return Call("rescan", {} if path is None else _path(path), _state)
+
+
+def models() -> Call[Models]:
+    """Ask which models there are."""
+    return Call("models.list", {}, Models.from_wire)
+
+
+def use_model(name: str) -> Call[Models]:
+    """Change to another model; the old one answers until the new one knows every picture."""
+    return Call("models.use", {"name": sendable(name)}, Models.from_wire)
+
+
+def pull_model(name: str, timeout: float = _PULL_S) -> Call[Pulled]:
+    """Fetch a model's weights; the statuses in the meantime tell how far it is."""
+    return Call("models.pull", {"name": sendable(name)}, Pulled.from_wire, timeout)
+
+
+def subscribe(topics: Sequence[str]) -> Call[int]:
+    """Ask for the events of some topics; return the number that they carry."""
+    return Call("subscribe", {"topics": list(topics)}, lambda raw: int(raw["subscription"]))
+
+
+def unsubscribe(subscription: int) -> Call[None]:
+    """End a subscription by the number that its events carry."""
+    return Call("unsubscribe", {"subscription": subscription}, lambda _: None)
+
+
+def shutdown() -> Call[None]:
+    """Stop the daemon."""
+    return Call("shutdown", {}, lambda _: None)
+
+
+STATUS_EVENT: Call[Status] = Call("status", {}, lambda event: Status.from_wire(event["status"]))
+"""Nothing to send: it makes the record of an event."""
+
+
+def _path(path: AnyPath) -> dict[str, Any]:
+    return {"path": wire_path(paths.absolute(path))}
+
+
+def _roots(raw: Any) -> tuple[Root, ...]:
+    return tuple(Root.from_wire(root) for root in raw["roots"])
+
+
+def _checks(raw: Any) -> tuple[Check, ...]:
+    return tuple(Check.from_wire(check) for check in raw["checks"])
+
+
+def _state(raw: Any) -> str:
+    return str(raw["state"])

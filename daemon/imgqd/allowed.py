@@ -1,0 +1,146 @@
+"""What each setting may be: a value of the file becomes ours, or a ValueError says what may stand.
+
+Rules of this file: one function a kind, one row a key. The ValueError's text follows "… is not".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from imgq import durations
+
+_SIZES: Final = {
+    "b": 1,
+    "kb": 10**3,
+    "mb": 10**6,
+    "gb": 10**9,
+    "kib": 1 << 10,
+    "mib": 1 << 20,
+    "gib": 1 << 30,
+}
+
+
+def duration(value: object) -> float:
+    """Return the seconds of a duration."""
+    if not isinstance(value, str):
+        raise ValueError(durations.ALLOWED)  # noqa: TRY004 - a bad setting, not a bad call
+    try:
+        return durations.parse(value)
+    except ValueError as error:
+        raise ValueError(durations.ALLOWED) from error
+
+
+def size(value: object) -> int:
+    """Return the bytes of a size."""
+    match = re.fullmatch(r"(\d+) ?([a-z]+)", value.lower()) if isinstance(value, str) else None
+    factor = _SIZES.get(match[2]) if match else None
+    if match is None or factor is None:
+        raise ValueError("a size such as 512MiB or 2GiB")
+    return int(match[1]) * factor
+
+
+def stall(value: object) -> float:
+    """Return the seconds that a client may take over half a message."""
+    seconds = duration(value)
+    if not 0.1 <= seconds <= 600:
+        raise ValueError("a duration from 100ms to 10min")
+    return seconds
+
+
+def query(value: object) -> int:
+    """Return the bytes of the longest query."""
+    length = size(value)
+    # A message of 1 MiB holds it whatever else is asked.
+    if not 64 <= length <= 256 << 10:
+        raise ValueError("a size from 64B to 256KiB")
+    return length
+
+
+def strings(value: object) -> tuple[str, ...]:
+    """Return texts that may be paths."""
+    if not isinstance(value, list) or not all(
+        isinstance(one, str) and one and "\0" not in one for one in value
+    ):
+        raise ValueError("a list of texts")
+    return tuple(value)
+
+
+def batch(value: object) -> int | None:
+    """Return the pictures in a batch, None for "auto"."""
+    if value == "auto":
+        return None
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 4096:
+        return value
+    raise ValueError('"auto" or a number from 1 to 4096')
+
+
+def device(value: object) -> str:
+    """Return the name of a device."""
+    if isinstance(value, str) and re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", value):
+        return value
+    raise ValueError('"auto", "cpu", "cuda", "cuda:1" or "mps"')
+
+
+def precision(value: object) -> str:
+    """Return the name of a precision."""
+    if isinstance(value, str) and value in {"auto", "float32", "bfloat16", "float16"}:
+        return value
+    raise ValueError('"auto", "float32", "bfloat16" or "float16"')
+
+
+def model(value: object) -> str:
+    """Return the name of a model."""
+    if isinstance(value, str) and re.fullmatch(
+        r"fast|balanced|best|multilingual|demo|local-dir:.+|hf-hub:[^/]+/[^/]+|[^/:\s]+/[^/:\s]+",
+        value,
+    ):
+        return value
+    raise ValueError(
+        'fast, balanced, best, multilingual, demo, an open_clip "ARCH/TAG" or "local-dir:/path"'
+    )
+
+
+def number(least: int, most: int) -> Callable[[object], int]:
+    """Return the check of a whole number within bounds."""
+
+    def check(value: object) -> int:
+        if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
+            return value
+        raise ValueError(f"a number from {least} to {most}")
+
+    return check
+
+
+def boolean(value: object) -> bool:
+    """Return a yes or no."""
+    if not isinstance(value, bool):
+        raise ValueError("true or false")  # noqa: TRY004 - a bad setting, not a bad call
+    return value
+
+
+CHECKS: Final[Mapping[str, Callable[[object], Any]]] = {
+    "folders": strings,
+    "exclude": strings,
+    "model.name": model,
+    "model.device": device,
+    "model.precision": precision,
+    "model.batch": batch,
+    "model.release_after": duration,
+    "watch.settle": duration,
+    "watch.rescan": duration,
+    "limits.max_megapixels": number(1, 4000),
+    "limits.decode_timeout": duration,
+    "limits.decode_memory": size,
+    "power.pause_on_battery": boolean,
+    # With those who have not asked yet, three times as many descriptors of the usual 1,024.
+    "server.connections": number(1, 256),
+    # One that is sent, and one that supersedes what is not.
+    "server.requests": number(2, 256),
+    "server.stall": stall,
+    "server.max_query": query,
+    # SQLite takes 32,766 values in one question; names and content may each find so many.
+    "server.max_results": number(1, 10_000),
+}
+"""The check of each key, by its dotted name."""
