@@ -115,19 +115,6 @@ class TextEncoder:
             return vector
         raise NoModel("the text encoder died twice on this text")
 
-    async def encode_all(self, texts: Sequence[str]) -> Vector | None:
-        """Return the unit vectors of texts, which are not remembered; None where it cannot."""
-        running = self._child
-        if self.state.state != "ready" or running is None:
-            return None
-        try:
-            data = await running.call("texts", {"texts": list(texts)})
-        except (child.Died, child.Refused) as error:
-            log.warning("background phrases are not encoded: %s", error)
-            return None
-        vectors: Vector = np.frombuffer(data, np.float32).reshape(len(texts), -1)
-        return vectors
-
     async def stop(self) -> None:
         """End the process."""
         await self._end()

@@ -36,6 +36,9 @@ _SAMPLE: Final = 2048
 _ASKING: Final = 128
 """Pictures of the sample that are asked for, to know what a picture's query meets."""
 
+_ASK_AGAIN: Final = 20
+"""Background queries are asked anew (tens of milliseconds) once so small a part is new."""
+
 _SCATTER: Final = np.uint64(0x9E3779B97F4A7C15)
 """Odd, and 2**64 by the golden ratio: multiples of it are spread evenly (Knuth, 6.4)."""
 
@@ -74,6 +77,7 @@ class Index:
         self._dead: set[int] = set()
         self._sample = np.empty((0, dim), np.float32)
         self._since_sample = 0
+        self._since_asked = 0
         self._phrases = np.empty((0, dim), np.float32)
         self._behind: tuple[Backdrop | None, Backdrop | None] | None = None
 
@@ -96,6 +100,7 @@ class Index:
             self._present[ids] = True
             self._faiss.add_with_ids(np.ascontiguousarray(vectors, np.float32), ids)
             self._since_sample += len(images)
+            self._since_asked += len(images)
 
     def remove(self, images: Sequence[int]) -> None:
         """Remove vectors; ids that are not in are ignored."""
@@ -104,6 +109,7 @@ class Index:
             self._present[list(gone)] = False
             self._dead |= gone
             self._since_sample += len(gone)
+            self._since_asked += len(gone)
             if len(self._dead) > _DEAD:
                 self._remove_now(set())
 
@@ -158,7 +164,7 @@ class Index:
             behind = _asked(sample, phrases), _asked(sample, sample[:_ASKING], themselves=True)
             with self._lock:
                 if self._sample is sample and self._phrases is phrases:
-                    self._behind = behind
+                    self._behind, self._since_asked = behind, 0
         scores = (sample @ query).astype(np.float32)
         found = total if count is None else count
         return judge.judge(scores, best, found, judge.blend(*behind, pictured))
@@ -194,7 +200,8 @@ class Index:
         order = order[np.argsort(scattered[order])]
         self._sample = self._faiss.index.reconstruct_batch(alive[order])
         self._since_sample = 0
-        self._behind = None
+        if self._since_asked > int(self._faiss.ntotal) // _ASK_AGAIN:
+            self._behind = None
 
 
 def _asked(sample: Vector, queries: Vector, *, themselves: bool = False) -> Backdrop | None:

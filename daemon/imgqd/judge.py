@@ -8,7 +8,7 @@ the same for ten pictures and for a million:
 - Where matches begin, as a rule. Background queries, everyday phrases for words
   and pictures of the sample for a picture, are asked of the sample. Those that
   have matches there show a break in their sorted scores between the matches and
-  the rest. The middle of these breaks is this library's level.
+  the rest. The level of this library lies a little above the middle of them.
 - Where this query's unrelated pictures end: the tail of its own scores over the
   sample, matches cut away. The level moves half of the way with it.
 - How many unrelated pictures would reach a score by chance, by that tail, beside
@@ -51,6 +51,10 @@ sample answer has no end to mark."""
 _CLEAR: Final = 8.0
 """How many times the usual spacing a break is. Spacings are exponential in a smooth
 tail (Renyi), so the widest of 128 exceeds that in one query of 23."""
+
+_BREAKS: Final = 0.6
+"""The level lies where so many of the breaks end. Not their middle: some part what shares
+a colour or a place from the rest, below the matches."""
 
 _DOUBT: Final = 6
 """So many breaks weigh as much as the assumption that stands in for them."""
@@ -125,7 +129,7 @@ def backdrop(asked: Sequence[Scores]) -> Backdrop | None:
     breaks = [found for scores in asked if (found := _break(scores)) is not None]
     # Between an assumption and what is seen, as breaks become more than a few.
     weight = len(breaks) / (len(breaks) + _DOUBT)
-    seen = float(np.median(breaks)) if breaks else assumed
+    seen = float(np.quantile(breaks, _BREAKS)) if breaks else assumed
     level = weight * seen + (1 - weight) * assumed
     tail, scale = np.median([_tail(scores, level) for scores in asked], axis=0)
     return Backdrop(float(level), float(tail), max(float(scale), 0.05 * float(deviation)))

@@ -7,6 +7,8 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from imgqd import child, presets
 from imgqd.bell import Bell
 from imgqd.config import ModelSettings
@@ -148,7 +150,6 @@ class Models:
         if state.state == "ready":
             assert self._text.model is not None
             queued = await self._library.use_model(self._text.model)
-            await self._learn()
             log.info("model %s is ready; %d pictures lack its vector", self._settings.name, queued)
         else:
             log.error("model %s is %s: %s", self._settings.name, state.state, state.detail)
@@ -156,12 +157,22 @@ class Models:
         self._settled.set()
         self._changed.ring()
         self._ready()
+        if state.state == "ready":
+            await self._learn()
 
     async def _learn(self) -> None:
-        """Let the index know what everyday phrases are to this model: words are judged by them."""
-        vectors = await self._text.encode_all(PHRASES)
-        if vectors is not None and self._library.index is not None:
-            self._library.index.learn(vectors)
+        """Let the index know what everyday phrases are to this model: words are judged by them.
+
+        One at a time, so that a person's query never waits behind more than one.
+        """
+        index = self._library.index
+        try:
+            vectors = [await self._text.encode(phrase) for phrase in PHRASES]
+        except NoModel as error:
+            log.warning("words are judged without everyday phrases: %s", error)
+            return
+        if index is not None:
+            index.learn(np.stack(vectors))
 
     def _progress(self, method: str, params: dict[str, Any]) -> None:
         if method == "progress":

@@ -98,6 +98,21 @@ def test_the_level_lies_between_matches_and_the_rest_where_background_queries_sh
     assert 0.34 < behind().level < 0.48
 
 
+def test_without_a_match_to_see_the_level_is_about_where_one_of_two_thousand_lies() -> None:
+    found = backdrop([library(n, 2000) for n in range(30)])
+    assert found is not None
+    assert found.level == pytest.approx(0.33, abs=0.05)
+
+
+def test_one_match_far_above_the_others_does_not_make_rest_of_them() -> None:
+    asked = [library(n, 2000) for n in range(30)]
+    for scores in asked:
+        scores[:11] = [0.8, *np.linspace(0.45, 0.47, 10)]
+    found = backdrop(asked)
+    assert found is not None
+    assert found.level < 0.45
+
+
 def test_a_search_among_few_is_judged_by_how_many_they_are() -> None:
     sample = library(6, 2048)
     score = behind().level
