@@ -198,6 +198,37 @@ def test_a_chain_of_small_steps_does_not_end_at_another_picture() -> None:
                 assert are_near(steps[leader], steps[member])
 
 
+def test_who_is_near_to_two_that_lead_follows_the_better_one() -> None:
+    steps = [synthetic(number, shaded(12.0 * number), None, 900 - number) for number in range(8)]
+    far = next(number for number in range(8) if not are_near(steps[0], steps[number]))
+    best, between, other = steps[0], steps[far - 1], steps[far]
+    between = Candidate(replace(between.best, width=1, height=1), between.print, None)
+    for each, code in ((best, 1), (between, 0), (other, 0)):
+        object.__setattr__(each, "code", code)
+    assert ids([other, between, best], range(3)) == {
+        (best.best.image, frozenset({between.best.image})),
+        (other.best.image, frozenset()),
+    }
+
+
+def test_a_small_object_in_a_picture_full_of_others_makes_another_picture() -> None:
+    image = drawing(0)
+    more = image.copy()
+    box = (30, 30, 56, 56)
+    more.paste(image.crop(box).point(lambda value: value * 0.72), box)  # a shadow
+    one, other = (
+        candidate(number, doubles.saved(each)) for number, each in ((0, image), (1, more))
+    )
+    assert one.print is not None
+    assert other.print is not None
+    grey = [
+        prints.Print(each.light, np.full_like(each.colour, 128), each.deviation)
+        for each in (one.print, other.print)
+    ]
+    assert not are_near(one, other)
+    assert prints.distance(*grey) > 1
+
+
 versions = st.lists(
     st.tuples(st.floats(0, 120, width=32), st.sampled_from([None, ALIKE, ELSE]), st.integers(1, 4)),
     max_size=9,
