@@ -30,12 +30,22 @@ RADIUS: Final = 14
 _SHAPE: Final = 0.05
 """Share by which width to height may differ: a crop, or the rounding of a thumbnail's size."""
 
-_BRIGHTNESS: Final = 18.0
-_COLOUR: Final = 14.0
+_BRIGHTNESS: Final = 16.0
+_COLOUR: Final = 12.0
 """What one cell may have (of 255) that no cell around it has in the other picture."""
+
+_LIVELY: Final = 0.2
+"""And so much more, as a share of the range around it, where both are full of detail."""
 
 _UNLIKE: Final = 0.15
 """How far the correlation of the edges may be below 1."""
+
+_ALIGNABLE: Final = 0.5
+"""The least correlation from which on another crop or a moved hand may be the reason."""
+
+_ROUNDS: Final = 3
+_MOVED: Final = 0.06
+"""Share of half a side by which one picture is moved, and stretched, to lie on the other."""
 
 _FLAT: Final = 2.0
 """Standard deviation of brightness below which there is nothing to compare: a blank page."""
@@ -72,20 +82,24 @@ def read(data: bytes | None) -> Print | None:
 def distance(one: Print, other: Print) -> float:
     """Return how different two pictures look: up to 1 they are one, `inf` where nobody can tell.
 
-    The worst of three judgements, each in parts of what it may be.
+    The same in both directions.
     """
-    dull, rich = sorted((one, other), key=lambda print_: print_.deviation)
+    dull, rich = sorted((one, other), key=lambda each: (each.deviation, each.light.tobytes()))
     if dull.deviation < _FLAT:
         return math.inf
-    matched = _exposed_as(dull, rich)
-    unlike = 1 - _edges(matched, rich.light)
-    if unlike > _UNLIKE:  # most pairs end here
+    exposed = _exposed_as(dull, rich)
+    unlike = 1 - _edges(exposed, rich.light)
+    if unlike > 1 - _ALIGNABLE:  # most pairs end here
         return unlike / _UNLIKE
-    return max(
-        unlike / _UNLIKE,
-        _surplus(matched, rich.light) / _BRIGHTNESS,
-        _surplus(dull.colour, rich.colour) / _COLOUR,
-    )
+    colour = _surplus(dull.colour, rich.colour, _COLOUR)
+    if colour > 1:
+        return colour
+    straight = max(unlike / _UNLIKE, _surplus(exposed, rich.light, _BRIGHTNESS))
+    if straight > 1:
+        laid = _laid_on(exposed, rich.light)
+        unlike = 1 - _edges(laid, rich.light)
+        straight = min(straight, max(unlike / _UNLIKE, _surplus(laid, rich.light, _BRIGHTNESS)))
+    return max(straight, colour)
 
 
 def same_shape(one: tuple[int, int], other: tuple[int, int]) -> bool:
@@ -130,18 +144,56 @@ def _edges(one: Cells, other: Cells) -> float:
     return float(first @ second) / length if length else 0.0
 
 
-def _surplus(one: Cells, other: Cells) -> float:
-    """Return the most that a cell has above or below all cells around its place in the other.
+def _laid_on(moving: Cells, fixed: Cells) -> Cells:
+    """Return one picture moved and stretched a little, each way, so that it lies on the other.
+
+    Gauss-Newton on the squared differences (B. Lucas and T. Kanade, An Iterative Image
+    Registration Technique, 1981, section 4), with the contrast as one more unknown.
+    """
+    moved: Cells = moving
+    to = np.zeros(4, np.float32)
+    for _ in range(_ROUNDS):
+        down, across = (slope * (SIDE / 2) for slope in np.gradient(moved))
+        parts = [moved, np.ones_like(moved), across, across * _AT, down, down * _AT.T]
+        slopes = np.stack(parts, -1).reshape(-1, 6).astype(np.float32)
+        normal = slopes.T @ slopes + np.eye(6) * SIDE**2 / 100  # for pictures without slopes
+        step = np.linalg.solve(normal, slopes.T @ fixed.ravel())
+        to = np.clip(to + step[2:] / max(step[0], 0.3), -_MOVED, _MOVED)
+        placed = _sampling(to[2], to[3]) @ moving @ _sampling(to[0], to[1]).T
+        moved = placed.astype(np.float32)
+    return moved
+
+
+def _sampling(shift: float, stretch: float) -> Cells:
+    """Return the matrix that reads a row of cells elsewhere, by cubic convolution.
+
+    R. Keys, Cubic Convolution Interpolation for Digital Image Processing, 1981, equation 4.
+    """
+    places = np.clip((_AT[0] * (1 + stretch) + shift + 1) * SIDE / 2 - 0.5, 0, SIDE - 1)
+    first = np.floor(places).astype(np.intp)
+    off = places - first
+    matrix = np.zeros((SIDE, SIDE), np.float32)
+    for cell in (-1, 0, 1, 2):
+        far = np.abs(off - cell)
+        near = 1.5 * far**3 - 2.5 * far**2 + 1
+        weight = np.where(far <= 1, near, -0.5 * far**3 + 2.5 * far**2 - 4 * far + 2)
+        np.add.at(matrix, (np.arange(SIDE), np.clip(first + cell, 0, SIDE - 1)), weight)
+    return matrix
+
+
+def _surplus(one: Cells, other: Cells, most: float) -> float:
+    """Return what a cell has above or below all cells around its place in the other: the most.
 
     A crop moves an edge by a part of a cell, and each cell then lies between its neighbours;
-    an object that is in one picture only does not.
+    an object that is in one picture only does not. In parts of what may be.
     """
-    return max(_beyond(one, other), _beyond(other, one))
-
-
-def _beyond(one: Cells, other: Cells) -> float:
-    least, most = (_spread(other, extreme) for extreme in (np.minimum, np.maximum))
-    return float(np.maximum(least - one, one - most).max())
+    low, high = _spread(one, np.minimum), _spread(one, np.maximum)
+    other_low, other_high = _spread(other, np.minimum), _spread(other, np.maximum)
+    beyond = np.maximum(
+        np.maximum(other_low - one, one - other_high), np.maximum(low - other, other - high)
+    )
+    lively = np.minimum(high - low, other_high - other_low)
+    return float((beyond / (most + _LIVELY * lively)).max())
 
 
 def _spread(cells: Cells, extreme: np.ufunc) -> Cells:
@@ -155,3 +207,8 @@ def _spread(cells: Cells, extreme: np.ufunc) -> Cells:
 _DCT: Final = np.cos(
     np.pi / SIDE * np.outer(np.arange(_LOW), np.arange(SIDE) + 0.5), dtype=np.float64
 )
+
+_AT: Final = np.broadcast_to((np.arange(SIDE) + 0.5) * 2 / SIDE - 1, (SIDE, SIDE)).astype(
+    np.float32
+)
+"""Where each cell lies from left to right, -1 to 1."""

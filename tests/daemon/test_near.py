@@ -60,6 +60,12 @@ def test_a_picture_that_comes_in_meets_those_that_look_the_same(shelf: Shelf) ->
     assert other not in shelf.reader.duplicates()
 
 
+def test_a_picture_that_was_squeezed_is_no_copy(shelf: Shelf) -> None:
+    put(shelf, "one/a.png", DRAWN[0])
+    put(shelf, "one/b.png", DRAWN[0].resize((DRAWN[0].width, DRAWN[0].height // 2)))
+    assert near(shelf) == set()
+
+
 def test_the_pairs_are_the_same_after_a_restart(shelf: Shelf) -> None:
     first = put(shelf, "one/a.png", DRAWN[0])
     shelf.writer.close()

@@ -1,43 +1,58 @@
-"""Versions of one picture: found, and folded under the best on request."""
+"""Prints on their way from the decoder to the catalog, with a model and without."""
 
 from __future__ import annotations
 
-import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from house import House, picture
+import doubles
+from house import House, running
 
 pytestmark = pytest.mark.system
 
 
-def test_smaller_and_re_encoded_versions_are_found_and_folded_under_the_best(house: House) -> None:
-    photo = Image.effect_noise((12, 9), 90).convert("RGB").resize((640, 480))
-    photo.paste("red", (60, 80, 260, 300))
-    photo.save(house.pictures / "best.png")
-    photo.resize((320, 240)).save(house.pictures / "small.jpg", quality=60)
-    photo.save(house.pictures / "web.webp", quality=70)
-    other = Image.effect_noise((12, 9), 90).convert("RGB").resize((640, 480))
-    other.paste("blue", (300, 200, 600, 400))
-    other.save(house.pictures / "other.png")
-    for number in range(10):
-        picture(house.pictures / f"{number}.png", number)
-    house.sync()
-    with house.client() as client:
-        [group] = client.search("is:duplicate").results
-        [*each] = client.search("is:duplicate fold:no").results
-        assert os.path.basename(group.path) == b"best.png"
-        assert len(group.metadata["near"]) == 2
-        assert {os.path.basename(one.path) for one in each} == {
-            b"best.png", b"small.jpg", b"web.webp",
-        }  # fmt: skip
-        plain = client.search("picture", weak=True, limit=50).results
-        folded = client.search("picture", weak=True, limit=50, fold=True).results
-        by_line = client.search("picture fold:yes", weak=True, limit=50).results
-    assert len(plain) == 14
-    assert [one.path for one in folded] == [one.path for one in by_line]
-    assert len(folded) == 12
-    [best] = [one for one in folded if one.path.endswith(b"best.png")]
-    versions = {os.path.basename(os.fsencode(one["path"])) for one in best.metadata["near"]}
-    assert versions == {b"small.jpg", b"web.webp"}
+def lay_out(folder: Path) -> None:
+    for number, (_, image) in enumerate(doubles.drawings(3)):
+        image.save(folder / f"{number}.png")
+    with Image.open(folder / "0.png") as image:
+        image.resize((160, 120)).save(folder / "copy of 0.jpg")
+
+
+def near(house: House) -> list[tuple[str, str]]:
+    names = (
+        "SELECT CAST(one.name AS TEXT), CAST(two.name AS TEXT) FROM near "
+        "JOIN file AS one ON one.image = near.image JOIN file AS two ON two.image = near.other"
+    )
+    with closing(sqlite3.connect(house.catalog)) as db:
+        return sorted(db.execute(names).fetchall())
+
+
+PAIR = [("0.png", "copy of 0.jpg"), ("copy of 0.jpg", "0.png")]
+
+
+@pytest.mark.parametrize("model", ["demo", "fast"], ids=["with a model", "not downloaded"])
+def test_a_smaller_copy_is_paired_with_its_picture(tmp_path: Path, model: str) -> None:
+    with running(House(tmp_path, model=model)) as house:
+        lay_out(house.pictures)
+        house.sync()
+        assert near(house) == PAIR
+
+
+def test_what_an_earlier_version_saw_gets_its_print_when_it_is_read_again(tmp_path: Path) -> None:
+    with running(House(tmp_path)) as house:
+        lay_out(house.pictures)
+        house.sync()
+        house.stop()
+        [catalog] = house.base.rglob("catalog.sqlite3")
+        with closing(sqlite3.connect(catalog)) as db:
+            db.executescript(
+                "DELETE FROM print; DELETE FROM near; UPDATE file SET state = 'pending'"
+            )
+        house.start()
+        house.sync()
+        assert near(house) == PAIR
+        assert house.counters()["embedded"] == 0
