@@ -105,6 +105,8 @@ def test_hours_and_minutes_are_spans_too() -> None:
     assert where.since == NOW - timedelta(hours=1)
     where = understand("taken:2023-07-14T15:30").where
     assert where == During("taken", at("2023-07-14 15:30"), at("2023-07-14 15:31"))
+    (said,) = meanings('taken:"2023-07-14 00:00"')
+    assert said[2] == "taken 2023-07-14 00:00 to 2023-07-14 00:01"
     where = understand('taken:"3 hours ago"').where
     assert where == During("taken", at("2024-03-13 12:00"), at("2024-03-13 13:00"))
 

@@ -112,6 +112,12 @@ def test_a_box_holds_every_point_within_the_distance(
     )
 
 
+def test_a_box_is_no_larger_than_it_must_be() -> None:
+    found = box(0, 0, 111.195)  # one degree
+    assert (found.south, found.north) == pytest.approx((-1, 1), abs=1e-4)
+    assert found.longitudes[0] == pytest.approx((-1, 1), abs=1e-4)
+
+
 @settings(deadline=None)
 @given(latitudes, longitudes, st.floats(0.001, 20_000))
 def test_a_box_lies_on_the_globe(latitude: float, longitude: float, kilometres: float) -> None:

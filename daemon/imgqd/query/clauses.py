@@ -239,7 +239,7 @@ class _Reader:
         self._add(item)
 
     def _sort(self, token: Token) -> None:
-        name = token.text.lower()
+        name = token.text.strip().lower()
         sort = _SORTS.get(name.lstrip("+-"))
         if sort is None or token.sign:
             known = ", ".join(_SORTS)
@@ -252,7 +252,7 @@ class _Reader:
         self.notes.means("sort", token.start, token.end, _DIRECTIONS[sort.by][sort.reverse])
 
     def _fold(self, token: Token) -> None:
-        fold = _SWITCH.get(token.text.lower())
+        fold = _SWITCH.get(token.text.strip().lower())
         if fold is None or token.sign:
             self._drop(token, "write fold:yes or fold:no")
             return

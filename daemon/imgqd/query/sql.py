@@ -210,8 +210,7 @@ def _rating(node: Between) -> Condition:
     sql = bounds.sql if node.low is not None else f"({bounds.sql} AND image.rating >= 0)"
     above = node.low is None or node.low < 0 or (node.low == 0 and not node.low_open)
     below = node.high is None or node.high > 0 or (node.high == 0 and not node.high_open)
-    rejected = node.high is not None and node.high < 0
-    if above and below and not rejected:
+    if above and below:
         sql = f"({sql} OR image.rating IS NULL)"
     return Condition(sql, bounds.values)
 

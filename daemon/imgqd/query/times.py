@@ -129,7 +129,7 @@ def _words(span: Span) -> str:
     if _whole(since) and _whole(until):
         last = until - timedelta(days=1)
         return f"{since:%Y-%m-%d}" if last == since else f"{since:%Y-%m-%d} to {last:%Y-%m-%d}"
-    return f"{_moment(since)} to {_moment(until)}"
+    return f"{since:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M}"
 
 
 def _whole(moment: datetime) -> bool:

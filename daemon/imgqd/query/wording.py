@@ -96,8 +96,10 @@ def _part(run: _Run, notes: Notes) -> Part | None:
     if not any(map(_tells, text)):
         _empty(run, items, text, notes)
         return None
-    for slice_ in _slices(items, notes.line):
-        _note(run, slice_, notes)
+    first, *others = _slices(items, notes.line)
+    _note(run, first, run.head or first[0], notes)
+    for slice_ in others:
+        _note(run, slice_, slice_[0], notes)
     return Text(text, run.weight)
 
 
@@ -117,12 +119,9 @@ def _like(run: _Run, item: Item, notes: Notes) -> Like:
     return Like(path, item.image_id, run.weight)
 
 
-def _note(run: _Run, items: Sequence[Item], notes: Notes) -> None:
-    start = items[0].start
-    if run.head is not None and items[0] is run.items[0]:
-        start = run.head.start
+def _note(run: _Run, items: Sequence[Item], head: Item, notes: Notes) -> None:
     means = f"less of {_text(items)}" if run.weight < 0 else f"shows {_text(items)}"
-    notes.means("words", start, items[-1].end, means + _counting(run.weight))
+    notes.means("words", head.start, items[-1].end, means + _counting(run.weight))
 
 
 def _counting(weight: float) -> str:
