@@ -24,13 +24,14 @@ from imgqd.pulse import NotInSync
 from imgqd.records import shown
 from imgqd.server import Handler, Problem
 from imgqd.session import Session
+from imgqd.turns import Turns
 
 _SEARCH: Final = (
     "query", "limit", "offset", "sync", "timeout_s", "like", "all", "fold", "supersede",
 )  # fmt: skip
 
-_YEAR: Final = 366 * 86400
-"""Seconds of the longest pause."""
+_SEARCHES: Final = 2
+"""Searches that are worked on side by side; more would only share the cores."""
 
 _PERIOD: Final = 0.25
 """Seconds between two status events at least."""
@@ -47,6 +48,7 @@ class Api:
         self._version = version
         self._doctor = Doctor(core, version)
         self._asking = Asking(core)
+        self._turns = Turns(_SEARCHES)
         self._subscriptions = 0
 
     def table(self) -> Mapping[str, Handler]:
@@ -82,13 +84,14 @@ class Api:
         checked.only(params)
         return {"name": "imgqd", "version": self._version, "protocol": protocol.VERSION}
 
-    async def search(self, _: Session, params: Params) -> Any:
+    async def search(self, session: Session, params: Params) -> Any:
         """Rank files for a line of text, or for a picture."""
         checked.only(params, *_SEARCH)
         checked.flag(params, "supersede")  # the server has done what it asks
         if checked.flag(params, "sync"):
             await self._sync(checked.seconds(params, 30.0))
-        return await self._asking.search(params)
+        async with self._turns.turn(session):
+            return await self._asking.search(params)
 
     async def status(self, _: Session, params: Params) -> Any:
         """Say everything that the daemon knows of itself."""
@@ -143,11 +146,7 @@ class Api:
     async def pause(self, _: Session, params: Params) -> Any:
         """Let decoding and embedding rest, for a time or until `resume`."""
         checked.only(params, "duration_s")
-        duration = params.get("duration_s")
-        # An endless one would be kept, and be no time of day at every start from then on.
-        if duration is not None and not (checked.is_number(duration) and 0 < duration <= _YEAR):
-            raise Problem("usage", f"duration_s is a number above 0, up to {_YEAR} (a year)")
-        await self._core.pause(duration)
+        await self._core.pause(checked.duration(params))
         return {"state": "paused"}
 
     async def resume(self, _: Session, params: Params) -> Any:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, Final
 
 from imgq.protocol import path_bytes
 from imgqd.server import Problem
 
 Params = dict[str, Any]
+
+_YEAR: Final = 366 * 86400
+"""Seconds of the longest pause."""
 
 
 def only(params: Params, *allowed: str) -> None:
@@ -81,3 +84,12 @@ def seconds(params: Params, default: float) -> float:
     if not is_number(value) or not 0 < value <= 86400:
         raise Problem("usage", "timeout_s is a number of seconds above 0")
     return float(value)
+
+
+def duration(params: Params) -> float | None:
+    """Return how long a pause is to be, None for one without an end."""
+    value = params.get("duration_s")
+    # An endless number would be kept, and be no time of day at every start from then on.
+    if value is not None and not (is_number(value) and 0 < value <= _YEAR):
+        raise Problem("usage", f"duration_s is a number above 0, up to {_YEAR} (a year)")
+    return value

@@ -25,7 +25,7 @@ from imgqd.socketfile import SocketTrouble
 
 log = logging.getLogger(__name__)
 
-_AT_ONCE: Final = 8
+_AT_ONCE: Final = 2
 """Connections taken in one turn of the loop: a rush of them makes nobody else wait."""
 
 _QUEUE: Final = 1024

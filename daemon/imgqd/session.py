@@ -7,8 +7,10 @@ client can waste nothing but its own connection.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import select
+import socket
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
 
@@ -20,6 +22,9 @@ from imgqd.config import ServerSettings
 
 _READ: Final = 1 << 14
 """Bytes taken in one turn of the loop, as small messages the work of some milliseconds."""
+
+_UNREAD: Final = 1 << 15
+"""Bytes of answers that the kernel keeps for a client: who has left more unread is waited for."""
 
 SUPERSEDED: Final = "superseded by a newer search"
 
@@ -40,15 +45,18 @@ class Session:
         self._writer = writer
         self._limits = limits
         self._complaints = complaints
-        self._turn = asyncio.Lock()
+        self._sending = asyncio.Lock()
+        self._order = asyncio.Lock()
         self._task = asyncio.current_task()
         self._newest: tuple[Request, asyncio.Task[None]] | None = None
-        self._uid, self.pid = socketfile.peer(writer.get_extra_info("socket"))
+        connection = writer.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _UNREAD)
+        self._uid, self.pid = socketfile.peer(connection)
         self.since = asyncio.get_running_loop().time()
         self.unfinished = 0
         self.running: set[asyncio.Task[None]] = set()
         self.subscriptions: dict[int, Any] = {}
-        # An answer is sent once the kernel has all of it: so none lies here unnoticed.
+        # An answer is sent once the kernel has all of it: what is left over does not lie about.
         writer.transport.set_write_buffer_limits(high=0)
 
     @property
@@ -105,7 +113,7 @@ class Session:
 
         An answer is sent by the task that `begin` was told of.
         """
-        async with self._turn:
+        async with self._sending:
             if self._writer.is_closing():
                 raise ConnectionAbortedError
             if is_answer and self._newest and self._newest[1] is asyncio.current_task():
@@ -118,6 +126,15 @@ class Session:
                 self._complaints.say("a client does not read its answers: dropped")
                 self._writer.transport.abort()
             self.since = asyncio.get_running_loop().time()
+
+    @contextlib.asynccontextmanager
+    async def in_order(self) -> AsyncIterator[None]:
+        """Let one in at a time, and nobody before the client has taken what it was sent."""
+        # Who leaves sends its answer at once: before the next one asks whether all is taken.
+        async with self._order:
+            async with self._sending:
+                pass
+            yield
 
     async def notify(self, method: str, params: dict[str, Any]) -> None:
         """Send a notification."""

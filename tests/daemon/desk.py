@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
@@ -103,7 +104,12 @@ class Desk:
             self._patch.setattr("imgqd.search.everything", everything)
             self._patch.setattr("imgqd.search.page", page)
             api = Api(cast("Core", self.core), "1.2.3")
-            session = cast("Session", SimpleNamespace(subscriptions={}, notify=self._notify))
+            session = cast(
+                "Session",
+                SimpleNamespace(
+                    subscriptions={}, notify=self._notify, pid=1, in_order=contextlib.nullcontext
+                ),
+            )
             results = [await api.table()[name](session, params) for name, params in requests]
             await asyncio.sleep(0)  # what a handler left for the next turn of the loop
             await asyncio.sleep(0)

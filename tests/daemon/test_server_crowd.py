@@ -15,7 +15,7 @@ import pytest
 from daemon.served import PATIENCE, Served, Streams, hang_up, messages, path, request, rest, served
 from imgq import protocol
 from imgq.protocol import Response
-from imgqd import socketfile
+from imgqd import session, socketfile
 
 __all__ = ["path"]
 
@@ -232,9 +232,10 @@ def test_an_answer_that_is_half_taken_at_the_end_is_not_waited_for_for_ever(path
 
 
 def at_once() -> int:
-    """Return how many bytes the kernel takes of a writer whose reader does not read."""
+    """Return how many bytes the kernel takes of a session whose client does not read."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, session._UNREAD)
         ours.setblocking(False)
         return ours.send(bytes(1 << 24))
 

@@ -1,0 +1,227 @@
+"""Who is worked for next: turns by process, over stand-ins of sessions and over a real socket."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from daemon.served import PATIENCE, Served, Table, hang_up, messages, path, request
+from imgq.protocol import Response
+from imgqd.server import Handler, Server
+from imgqd.session import Session
+from imgqd.turns import Turns
+
+__all__ = ["path"]
+
+
+class Caller:
+    """A session of a process, as far as turns know it."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self._lock = asyncio.Lock()
+
+    @contextlib.asynccontextmanager
+    async def in_order(self) -> AsyncIterator[None]:
+        async with self._lock:
+            yield
+
+
+class Desk:
+    """Work that ends when the test says so; `at_work` are the names of what is worked on."""
+
+    def __init__(self, at_once: int = 2) -> None:
+        self.turns = Turns(at_once)
+        self.at_work: list[str] = []
+        self._done: dict[str, asyncio.Event] = {}
+        self.tasks: dict[str, asyncio.Task[None]] = {}
+
+    async def ask(self, name: str, session: Caller) -> None:
+        """Ask for work, and come back when all that can begin has begun."""
+        self._done[name] = asyncio.Event()
+        self.tasks[name] = asyncio.create_task(self._work(name, session))
+        await self._settle()
+
+    async def _work(self, name: str, session: Caller) -> None:
+        async with self.turns.turn(cast("Session", session)):
+            self.at_work.append(name)
+            try:
+                await self._done[name].wait()
+            finally:
+                self.at_work.remove(name)
+
+    async def finish(self, name: str) -> None:
+        self._done[name].set()
+        await self._settle()
+
+    async def give_up(self, name: str) -> None:
+        self.tasks[name].cancel()
+        await self._settle()
+
+    async def _settle(self) -> None:
+        for _ in range(8):
+            await asyncio.sleep(0)
+
+    async def end(self) -> None:
+        for task in self.tasks.values():
+            task.cancel()
+        await asyncio.gather(*self.tasks.values(), return_exceptions=True)
+
+
+def test_processes_are_worked_for_side_by_side_and_each_once_at_a_time() -> None:
+    async def scene() -> None:
+        desk = Desk()
+        await desk.ask("a1", Caller(1))
+        await desk.ask("a2", Caller(1))
+        assert desk.at_work == ["a1"]
+        await desk.ask("b1", Caller(2))
+        assert desk.at_work == ["a1", "b1"]
+        await desk.ask("c1", Caller(3))
+        assert desk.at_work == ["a1", "b1"]
+        await desk.end()
+
+    asyncio.run(scene())
+
+
+def test_whoever_was_served_longest_ago_comes_next_however_many_questions_others_have() -> None:
+    async def scene() -> None:
+        desk = Desk(at_once=1)
+        for number in range(5):
+            await desk.ask(f"a{number}", Caller(1))
+        await desk.ask("b0", Caller(2))
+        await desk.ask("b1", Caller(2))
+        served = []
+        while desk.at_work:
+            served += desk.at_work
+            await desk.finish(desk.at_work[0])
+        assert served == ["a0", "b0", "a1", "b1", "a2", "a3", "a4"]
+
+    asyncio.run(scene())
+
+
+def test_a_connection_has_one_turn_at_a_time() -> None:
+    async def scene() -> None:
+        desk, session = Desk(), Caller(1)
+        await desk.ask("first", session)
+        session.pid = 2
+        await desk.ask("second", session)
+        assert desk.at_work == ["first"]
+        await desk.finish("first")
+        assert desk.at_work == ["second"]
+        await desk.end()
+
+    asyncio.run(scene())
+
+
+@example([("ask", 0), ("ask", 0), ("give up", 1), ("finish", 0)])
+@example([("ask", 0), ("ask", 0), ("both", 0)])
+@settings(max_examples=100, deadline=None)
+@given(
+    steps=st.lists(
+        st.tuples(st.sampled_from(["ask", "finish", "give up", "both"]), st.integers(0, 3)),
+        max_size=40,
+    )
+)
+def test_no_turn_is_lost_whoever_gives_up_when(steps: list[tuple[str, int]]) -> None:
+    async def scene() -> None:
+        desk = Desk()
+        for number, (step, which) in enumerate(steps):
+            if step == "ask":
+                await desk.ask(str(number), Caller(which))
+            elif step == "finish" and desk.at_work:
+                await desk.finish(desk.at_work[which % len(desk.at_work)])
+            elif step == "give up" and desk.tasks:
+                await desk.give_up([*desk.tasks][which % len(desk.tasks)])
+            elif desk.at_work:
+                # The next one is given its turn, and gives up before it has heard of it.
+                desk._done[desk.at_work[0]].set()
+                await asyncio.sleep(0)
+                await desk.give_up([*desk.tasks][-1 - which % len(desk.tasks)])
+        await desk.end()
+        assert not desk.turns._last  # nor is anything kept of processes that may be gone
+        for pid in (10, 11):
+            await desk.ask(f"last {pid}", Caller(pid))
+        assert desk.at_work == ["last 10", "last 11"]
+        await desk.end()
+
+    asyncio.run(scene())
+
+
+class Costly(Table):
+    """The table of handlers, with one that costs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.turns = Turns(2)
+
+    def handlers(self) -> dict[str, Handler]:
+        return {**super().handlers(), "costly": self.costly}
+
+    async def costly(self, session: Session, params: dict[str, Any]) -> Any:
+        self.held += 1
+        async with self.turns.turn(session):
+            await self.gate.wait()
+            return await self.large(session, params)
+
+
+@contextlib.asynccontextmanager
+async def costly(path: Path) -> AsyncIterator[Served]:
+    table = Costly()
+    server = Server(path, table.handlers(), lambda _: None)
+    await server.start()
+    try:
+        yield Served(path, table)
+    finally:
+        await server.stop()
+
+
+def test_nothing_is_worked_out_in_advance_for_who_has_not_taken_the_answer_before(
+    path: Path,
+) -> None:
+    async def scene() -> None:
+        async with costly(path) as here:
+            streams = await here.client()
+            with socket.socket(socket.AF_UNIX) as deaf:
+                deaf.setblocking(False)
+                await asyncio.get_running_loop().sock_connect(deaf, os.fspath(path))
+                deaf.send(b"".join(request(n, "costly", size=100_000) for n in range(8)))
+                await here.until(lambda: here.table.held == 8)
+                here.table.gate.set()
+                await here.until(lambda: here.table.asked == 1)
+                # Everyone else is worked for, though these may be of the same process.
+                for number in range(10):
+                    streams[1].write(request(number, "costly", size=1))
+                    [answer] = await messages(streams, 1)
+                    assert isinstance(answer, Response)
+                    assert answer.error is None
+                assert here.table.asked == 11
+                async with asyncio.timeout(PATIENCE):
+                    while here.table.asked < 18:
+                        await asyncio.get_running_loop().sock_recv(deaf, 1 << 16)
+            await hang_up(streams)
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("count", [1, 8])
+def test_a_client_that_reads_gets_everything_in_order(path: Path, count: int) -> None:
+    async def scene() -> None:
+        async with costly(path) as here:
+            here.table.gate.set()
+            streams = await here.client()
+            for number in range(count):
+                streams[1].write(request(number, "costly", size=50_000))
+            got = await messages(streams, count)
+            assert [one.msgid for one in got if isinstance(one, Response)] == [*range(count)]
+            await hang_up(streams)
+
+    asyncio.run(scene())
