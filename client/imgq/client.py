@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from imgq.answers import Matches
 from imgq.errors import HungUp, Refused
 from imgq.reports import Check, Hello, Models, Pulled, Root, Status, Synced, Why
 from imgq.searching import SYNC_TIMEOUT_S, AnyPath, Searcher, path_params, sendable
@@ -103,7 +104,7 @@ class Client(Searcher):
         return self._understood("models.pull", Pulled.from_wire, raw)
 
     def subscribe(self, *topics: str) -> Iterator[Mapping[str, Any]]:
-        """Return the events of some topics (as yet `status` only) as they come, without an end.
+        """Return the events of some topics (`status`; `follow` has the other) without an end.
 
         The subscription stands when this returns; closing the client ends it.
         """
@@ -114,6 +115,26 @@ class Client(Searcher):
         """Yield the daemon's status as it is now, and then whenever it changes."""
         for event in self.subscribe("status"):
             yield self._understood("status", _status, event)
+
+    def follow(
+        self, query: str = "", *, like: AnyPath | None = None, cursor: str | None = None
+    ) -> Iterator[Matches]:
+        """Return every new picture that matches, as it comes: what search takes for a match.
+
+        It begins where `cursor` was, or now. The first event has no results, only
+        the cursor of the beginning. `imgq.matches.follow` goes on over restarts of the daemon.
+        """
+        params: dict[str, Any] = {"topics": ["matches"]}
+        if query:
+            params["query"] = sendable(query)
+        if like is not None:
+            params["like"] = path_params(like)["path"]
+        if cursor is not None:
+            params["cursor"] = sendable(cursor)
+        begun = self._ask(
+            "subscribe", params, lambda raw: (int(raw["subscription"]), Matches.from_wire(raw))
+        )
+        return self._matches(*begun)
 
     def unsubscribe(self, subscription: int) -> None:
         """End a subscription by the number that its events carry."""
@@ -126,6 +147,12 @@ class Client(Searcher):
         except HungUp:
             return  # an answer, too: it went before it could say so
         self._connection.wait_closed(self._timeout if timeout is None else timeout)
+
+    def _matches(self, subscription: int, first: Matches) -> Iterator[Matches]:
+        yield first
+        while True:
+            event = self._connection.event(subscription)
+            yield self._understood("subscribe", Matches.from_wire, event)
 
     def _subscribe(self, topics: tuple[str, ...]) -> int:
         params: dict[str, Any] = {"topics": list(topics)}

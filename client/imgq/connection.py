@@ -93,7 +93,9 @@ class Connection:
     def _keep(self, event: Mapping[str, Any]) -> None:
         subscription = event.get("subscription")
         if isinstance(subscription, int):
-            self._events.setdefault(subscription, deque(maxlen=_EVENTS_KEPT)).append(event)
+            # A match is told in one event only: none may be left out.
+            kept = None if event.get("topic") == "matches" else _EVENTS_KEPT
+            self._events.setdefault(subscription, deque(maxlen=kept)).append(event)
 
     def _send(self, data: bytes, method: str, timeout_s: float) -> None:
         if len(data) > protocol.FROM_CLIENT.frame:

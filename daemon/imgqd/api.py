@@ -25,15 +25,10 @@ from imgqd.pulse import NotInSync
 from imgqd.records import shown
 from imgqd.results import result
 from imgqd.server import Handler, Problem, Session
-
-_QUERY: Final = 4096
-"""Bytes of the longest query."""
+from imgqd.subscriptions import Subscriptions
 
 _YEAR: Final = 366 * 86400
 """Seconds of the longest pause."""
-
-_PERIOD: Final = 0.25
-"""Seconds between two status events at least."""
 
 _FAREWELL: Final = 0.05
 """Seconds in which the answer to `shutdown` is sent."""
@@ -46,7 +41,7 @@ class Api:
         self._core = core
         self._version = version
         self._doctor = Doctor(core, version)
-        self._subscriptions = 0
+        self._subscriptions = Subscriptions(core, self._vector)
 
     def table(self) -> Mapping[str, Handler]:
         """Return method -> handler."""
@@ -66,15 +61,14 @@ class Api:
             "models.list": self.models_list,
             "models.use": self.models_use,
             "models.pull": self.models_pull,
-            "subscribe": self.subscribe,
-            "unsubscribe": self.unsubscribe,
+            "subscribe": self._subscriptions.subscribe,
+            "unsubscribe": self._subscriptions.unsubscribe,
             "shutdown": self.shutdown,
         }
 
     def closed(self, session: Session) -> None:
         """Forget a client that hung up."""
-        for task in session.subscriptions.values():
-            task.cancel()
+        self._subscriptions.closed(session)
 
     async def hello(self, _: Session, params: Params) -> Any:
         """Say name, version and protocol."""
@@ -85,13 +79,9 @@ class Api:
         """Rank files for a line of text, or for a picture."""
         checked.only(params, "query", "limit", "offset", "sync", "timeout_s", "like", "all")
         began = time.monotonic()
-        query = checked.text(params, "query", "").strip()
-        if len(query.encode(errors="replace")) > _QUERY:
-            raise Problem("too_large", f"a query is at most {_QUERY} bytes")
+        query = checked.query(params)
         limit = checked.number(params, "limit", 20, 1, search.MOST)
         offset = checked.number(params, "offset", 0, 0, search.MOST)
-        if not query and params.get("like") is None:
-            raise Problem("usage", "an empty query: say what the pictures show, or name a file")
         if checked.flag(params, "sync"):
             await self._sync(checked.seconds(params, 30.0))
         # Taken before the search: what comes in meanwhile is no part of the claim.
@@ -233,45 +223,12 @@ class Api:
         except child.Died as error:
             raise Problem("unavailable", f"the download ended: {error}: try again") from error
 
-    async def subscribe(self, session: Session, params: Params) -> Any:
-        """Send `event` notifications from now on."""
-        checked.only(params, "topics")
-        if params.get("topics") != ["status"]:
-            raise Problem("usage", 'topics is ["status"]')
-        self._subscriptions += 1
-        number = self._subscriptions
-        session.subscriptions[number] = asyncio.create_task(self._tell(session, number))
-        return {"subscription": number}
-
-    async def unsubscribe(self, session: Session, params: Params) -> Any:
-        """Send no more of a subscription's events."""
-        checked.only(params, "subscription")
-        number = checked.number(params, "subscription", 0, 0, self._subscriptions)
-        task = session.subscriptions.pop(number, None)
-        if task is None:
-            raise Problem("not_found", "no such subscription on this connection")
-        task.cancel()
-        return {}
-
     async def shutdown(self, _: Session, params: Params) -> Any:
         """Stop the daemon."""
         checked.only(params)
         # Not before this answer is on its way.
         asyncio.get_running_loop().call_later(_FAREWELL, self._core.stop_requested.set)
         return {}
-
-    async def _tell(self, session: Session, number: int) -> None:
-        while True:
-            ring = self._core.changed.next()
-            status = await self._core.status.full()
-            event = {"subscription": number, "topic": "status", "status": status}
-            try:
-                await session.notify("event", event)
-            except ConnectionError:
-                return  # `closed` is on its way
-            # Both, so that changes in a rush are told together and nothing ticks without one.
-            await ring.wait()
-            await asyncio.sleep(_PERIOD)
 
     async def _settings(self, action: Any) -> Any:
         try:

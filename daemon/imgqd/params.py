@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, Final
 
 from imgq.protocol import path_bytes
 from imgqd.server import Problem
 
 Params = dict[str, Any]
+
+_QUERY: Final = 4096
+"""Bytes of the longest query."""
 
 
 def only(params: Params, *allowed: str) -> None:
@@ -24,6 +27,16 @@ def text(params: Params, name: str, default: str | None = None) -> str:
     if not isinstance(value, str):
         raise Problem("usage", f"{name} is a text")
     return value
+
+
+def query(params: Params) -> str:
+    """Return a search's line of text; it may be empty beside a picture in `like`."""
+    line = text(params, "query", "").strip()
+    if len(line.encode(errors="replace")) > _QUERY:
+        raise Problem("too_large", f"a query is at most {_QUERY} bytes")
+    if not line and params.get("like") is None:
+        raise Problem("usage", "an empty query: say what the pictures show, or name a file")
+    return line
 
 
 def path_of(value: object) -> bytes:

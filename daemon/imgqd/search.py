@@ -12,7 +12,7 @@ import math
 import os
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -93,6 +93,44 @@ async def run(
     shown = await asyncio.to_thread(_existing, hits[: wanted + _SPARE])
     weak = next((place for place, hit in enumerate(shown) if hit.relevance < 0.5), len(shown))
     return Answer(tuple(shown[offset:wanted]), weak, max(len(shown), judge.count))
+
+
+async def among(
+    library: Library,
+    vector: Vector | None,
+    text: str,
+    seen: Collection[int],
+    named: Collection[int],
+) -> tuple[list[Hit], list[Hit]]:
+    """Judge some pictures as `run` would: those `seen` by their content, those `named` by name.
+
+    Returns (hits that exist, hits whose files are all gone from the disk).
+    """
+    content, judge = await asyncio.to_thread(_scores, library, vector, list(seen))
+    by_name = await library.read(lambda reader: reader.named_among(text, list(named)))
+    images = sorted({*seen, *named})
+    files = await library.read(lambda reader: reader.files_of(images))
+    ranked, names = await library.read(
+        lambda reader: _as_developed(reader, content, by_name, files)
+    )
+    hits = _rank(ranked, files, names, text, judge)
+    shown = await asyncio.to_thread(_existing, hits)
+    there = {one.path for hit in shown for one in hit.files}
+    return shown, [hit for hit in hits if all(one.path not in there for one in hit.files)]
+
+
+def _scores(
+    library: Library, vector: Vector | None, images: Sequence[int]
+) -> tuple[list[tuple[int, float]], Judge]:
+    index, number = library.index, library.model_id
+    if vector is None or index is None or number is None or len(vector) != index.dim or not images:
+        return [], Judge(0.0, 0.0, 0)
+    scores: list[tuple[int, float]] = []
+    for found, vectors in library.ask(
+        lambda reader: list(reader.vectors(number, index.dim, images))
+    ):
+        scores += zip(found, (vectors @ vector).tolist(), strict=True)
+    return scores, Judge(*index.background(vector), len(index))
 
 
 def _nearest(

@@ -67,6 +67,10 @@ class Session:
                 log.warning("a client does not read its answers: dropped")
                 self._writer.transport.abort()
 
+    def drop(self) -> None:
+        """Hang up at once."""
+        self._writer.transport.abort()
+
     def hung_up(self) -> bool:
         """Return whether the client has closed the connection, not only its own side of it."""
         look = select.poll()

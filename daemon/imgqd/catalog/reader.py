@@ -12,10 +12,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from imgqd.catalog import pairs
+from imgqd.catalog import arrivals, pairs
 from imgqd.catalog.facts import COLUMNS, metadata
 from imgqd.catalog.store import BELOW, below, open_readonly
-from imgqd.records import FileRow, Found, Stamp, Totals, Vector
+from imgqd.records import Arrival, FileRow, Found, Stamp, Totals, Vector
 
 _FOUND: Final = f"""
     SELECT file.image, folder.path, file.name, file.size, file.mtime_ns,
@@ -85,11 +85,9 @@ class Reader:
         The last word may be the beginning of one. A file without a vector is found, too,
         one that cannot be decoded is not.
         """
-        # A letter and its accent as two characters would be cut in two.
-        words = re.findall(r"\w+", unicodedata.normalize("NFC", text).replace("_", " "))
-        if not words:
+        match = _phrase(text)
+        if match is None:
             return []
-        match = " ".join(f'"{word}"' for word in words) + "*"
         rows = self._db.execute(
             f"{_FOUND} JOIN words ON words.rowid = file.id "
             "WHERE words MATCH ? AND root.online AND file.state != 'failed' "
@@ -97,6 +95,35 @@ class Reader:
             (match, limit),
         )
         return [_found(row) for row in rows]
+
+    def named_among(self, text: str, images: Sequence[int]) -> list[Found]:
+        """Return the files of some images that `named` would return for the text."""
+        match = _phrase(text)
+        marks = ",".join("?" * len(images))
+        of_images = f"SELECT id FROM file WHERE image IN ({marks})"  # noqa: S608 - marks only
+        files = {file for (file,) in self._db.execute(of_images, images)}
+        if match is None or not files:
+            return []
+        # Files that are new have the largest numbers: the rest of the words is not looked through.
+        held = self._db.execute(
+            "SELECT rowid FROM words WHERE words MATCH ? AND rowid BETWEEN ? AND ?",
+            (match, min(files), max(files)),
+        )
+        chosen = sorted(files & {file for (file,) in held})
+        rows = self._db.execute(
+            f"{_FOUND} WHERE file.id IN ({','.join('?' * len(chosen))}) "
+            "AND root.online AND file.state != 'failed' ORDER BY file.id",
+            chosen,
+        )
+        return [_found(row) for row in rows]
+
+    def arrived(self) -> int:
+        """Return the number of the latest arrival of a picture."""
+        return arrivals.last(self._db)
+
+    def arrivals(self, named: int, seen: int, upto: int, model: int, limit: int) -> list[Arrival]:
+        """Return arrivals by name after `named` and, with the model's vector, after `seen`."""
+        return arrivals.since(self._db, named, seen, upto, model, limit)
 
     def hash_of(self, image: int) -> bytes | None:
         """Return the content hash of an image."""
@@ -195,6 +222,13 @@ class Reader:
         except sqlite3.DatabaseError as error:
             return sqlite3.sqlite_version, str(error)
         return sqlite3.sqlite_version, str(row[0])
+
+
+def _phrase(text: str) -> str | None:
+    """Return a text as the full text search wants it, its last word perhaps unfinished."""
+    # A letter and its accent as two characters would be cut in two.
+    words = re.findall(r"\w+", unicodedata.normalize("NFC", text).replace("_", " "))
+    return " ".join(f'"{word}"' for word in words) + "*" if words else None
 
 
 def _found(row: tuple[Any, ...]) -> Found:
