@@ -13,10 +13,15 @@ from typing import Final
 
 from imgqd.records import Arrival
 
-_BY_NAME: Final = "INSERT OR IGNORE INTO arrival (image, model) VALUES (?, 0)"
-_BY_CONTENT: Final = (
-    "INSERT OR IGNORE INTO arrival (image, model) SELECT image, model FROM vector WHERE image = ?"
-)
+# Not OR IGNORE, which would use up a number each time a drive comes back.
+_BY_NAME: Final = """
+    INSERT INTO arrival (image, model) SELECT ?1, 0
+    WHERE NOT EXISTS (SELECT 1 FROM arrival WHERE image = ?1 AND model = 0)
+"""
+_BY_CONTENT: Final = """
+    INSERT INTO arrival (image, model) SELECT image, model FROM vector WHERE image = ?1
+    AND NOT EXISTS (SELECT 1 FROM arrival WHERE image = ?1 AND model = vector.model)
+"""
 _SINCE: Final = """
     SELECT id, image, model,
         (SELECT min(id) FROM arrival AS any WHERE any.image = arrival.image AND any.model > 0)
