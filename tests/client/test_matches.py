@@ -1,4 +1,4 @@
-"""Following a standing query: events, restarts of the daemon, the cursor's file, what is printed."""
+"""Following a standing query: events, restarts of the daemon, the cursor, what is printed."""
 
 import json
 from collections.abc import Callable
