@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, Final
 
 from imgq.protocol import path_bytes
 from imgqd.server import Problem
 
 Params = dict[str, Any]
+
+_QUERY: Final = 4096
+"""Bytes of the longest query."""
 
 
 def only(params: Params, *allowed: str) -> None:

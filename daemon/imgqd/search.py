@@ -75,7 +75,7 @@ async def run(library: Library, wanted: Wanted, limit: int, offset: int) -> Answ
 async def page(hits: Sequence[Hit], total: int, limit: int, offset: int) -> Answer:
     """Return a page of a ranking, without what is gone from the disk by now."""
     most = offset + limit
-    shown = await asyncio.to_thread(_existing, hits[: most + _SPARE])
+    shown = await asyncio.to_thread(existing, hits[: most + _SPARE])
     weak = next((place for place, hit in enumerate(shown) if hit.relevance < 0.5), len(shown))
     return Answer(tuple(shown[offset:most]), weak, max(len(shown), total))
 
@@ -86,15 +86,15 @@ async def everything(library: Library, wanted: Wanted, most: int) -> tuple[list[
         return await library.read(lambda reader: _listed(reader, wanted, most + _SPARE))
     # Another order than the best first needs all matches before it can be made.
     count = (most if wanted.sort == _BY_RELEVANCE else max(most, _ALL)) + _SPARE
-    nearest, judge, total = await _nearest(library, wanted, count)
+    near, judge, total = await nearest(library, wanted, count)
     named = await library.read(
         lambda reader: reader.named(wanted.text, count, wanted.where) if wanted.text else []
     )
 
     def found(reader: Reader) -> tuple[Near, list[Found], dict[int, list[Found]]]:
-        images = {image for image, _ in nearest} | {one.image for one in named if one.image}
+        images = {image for image, _ in near} | {one.image for one in named if one.image}
         files = reader.files_of(sorted(images))
-        return *_as_developed(reader, nearest, named, files), files
+        return *as_developed(reader, near, named, files), files
 
     content, by_name, files = await library.read(found)
     hits = ranked(content, files, by_name, wanted.text, judge)
@@ -137,7 +137,7 @@ def _listed(reader: Reader, wanted: Wanted, most: int) -> tuple[list[Hit], int]:
     return hits, total
 
 
-async def _nearest(library: Library, wanted: Wanted, count: int) -> tuple[Near, Judge, int]:
+async def nearest(library: Library, wanted: Wanted, count: int) -> tuple[Near, Judge, int]:
     """Return the nearest pictures that the filters leave, their judge, and how many are left."""
     vector, index, where = wanted.vector, library.index, wanted.where
     if index is None:
@@ -183,7 +183,7 @@ def _search(index: Index, vector: Vector, count: int, allowed: Allowed | None) -
     return list(zip(*index.search(vector, count, allowed), strict=True))
 
 
-def _as_developed(
+def as_developed(
     reader: Reader,
     content: Sequence[tuple[int, float]],
     named: Sequence[Found],
@@ -206,7 +206,7 @@ def _as_developed(
     ]
 
 
-def _existing(hits: Sequence[Hit]) -> list[Hit]:
+def existing(hits: Sequence[Hit]) -> list[Hit]:
     """Drop files that are gone from the disk: an answer leads to a file, whatever is pending."""
     kept = []
     for hit in hits:
