@@ -104,6 +104,28 @@ class SearchAnswer:
         return max(0, self.weak_from - self.offset)
 
 
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """New matches of a standing query; whoever comes back with `cursor` goes on after them.
+
+    `restarted`: the daemon could not go on where the cursor was, since its catalog
+    was built anew or another model is in use. What it holds may be told again then.
+    """
+
+    results: tuple[Match, ...]
+    cursor: str
+    restarted: bool
+
+    @classmethod
+    def from_wire(cls, raw: Mapping[str, Any]) -> Matches:
+        """Make it from an event, or from the result of `subscribe`."""
+        return cls(
+            results=tuple(Match.from_wire(result) for result in raw.get("results", ())),
+            cursor=str(raw["cursor"]),
+            restarted=bool(raw["restarted"]),
+        )
+
+
 def reasons(value: object) -> tuple[str, ...]:
     """Return what the daemon says is degraded, as texts."""
     match value:

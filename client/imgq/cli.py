@@ -30,7 +30,10 @@ Into a pipe: one path a line, nothing else.
 exit status:
   0  found           3  the daemon cannot be reached
   1  nothing found   4  the daemon refused
-  2  wrong usage"""
+  2  wrong usage     130  ended by Ctrl-C"""
+
+_ONCE = ("limit", "offset", "all", "fold", "sync", "timeout", "open")
+"""Options of one search, without a meaning for a query that stands."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,11 +48,15 @@ def _main(arguments: Sequence[str] | None) -> int:
         raise Usage("what should the pictures show? give a QUERY, or a picture with --like")
     if options.print0 and options.json:
         raise Usage("--json and --print0 exclude each other: leave one of them out")
+    if options.follow:
+        return _follow(query, options)
+    if options.cursor is not None:
+        raise Usage("--cursor goes with --follow: it keeps how far that came")
     with Searcher() as searcher:
         answer = searcher.search(
             query,
-            limit=options.limit,
-            offset=options.offset,
+            limit=20 if options.limit is None else options.limit,
+            offset=options.offset or 0,
             like=options.like,
             # Asked for in any case: a person is told how many there are.
             weak=True,
@@ -68,6 +75,15 @@ def _parse(arguments: Sequence[str]) -> Namespace:
     options = parser.parse_intermixed_args(marked)
     options.query = [one.removeprefix(_MARK) for one in options.query] + list(arguments[end + 1 :])
     return options
+
+
+def _follow(query: str, options: Namespace) -> int:
+    for name in _ONCE:
+        if getattr(options, name) not in {None, False}:
+            raise Usage(f"--{name} is of one search: leave it out with --follow")
+    from imgq import standing  # noqa: PLC0415
+
+    return standing.run(_PROGRAM, query, options)
 
 
 def _is_less(argument: str) -> bool:
@@ -132,8 +148,8 @@ def _parser() -> Parser:
         nargs="*",
         help="what the pictures show; taken:2023, -people, sort:date (docs/search.md)",
     )
-    add("-n", "--limit", metavar="N", type=_count, default=20, help="at most N results (20)")
-    add("--offset", metavar="N", type=_count, default=0, help="leave out the first N results")
+    add("-n", "--limit", metavar="N", type=_count, help="at most N results (20)")
+    add("--offset", metavar="N", type=_count, help="leave out the first N results")
     add("--like", metavar="FILE", help="find pictures that look like this one")
     add("--all", action="store_true", help="show the weak matches, too")
     add("--fold", action="store_true", help="put near-duplicates under the best of them")
@@ -141,6 +157,8 @@ def _parser() -> Parser:
     add("--timeout", metavar="TIME", type=duration, help="wait no longer than this: 30, 2min")
     add("--json", action="store_true", help="print one JSON object a line")
     add("-0", "--print0", action="store_true", help="end each path with a zero byte")
+    add("--follow", action="store_true", help="wait, and print each new match as it comes")
+    add("--cursor", metavar="FILE", help="with --follow: go on where FILE says, and keep it there")
     add("--open", action="store_true", help="open the first result")
     add("--version", action=Version, nargs=0, help="print the version")
     return parser

@@ -19,11 +19,13 @@ from imgqd.asking import Asking
 from imgqd.config import SettingsError
 from imgqd.core import Core
 from imgqd.doctor import Doctor
+from imgqd.meaning import Meaning
 from imgqd.params import Params
 from imgqd.pulse import NotInSync
 from imgqd.records import shown
 from imgqd.server import Handler, Problem
 from imgqd.session import Session
+from imgqd.subscriptions import Subscriptions
 from imgqd.turns import Turns
 
 _SEARCH: Final = (
@@ -32,9 +34,6 @@ _SEARCH: Final = (
 
 _SEARCHES: Final = 2
 """Searches that are worked on side by side; more would only share the cores."""
-
-_PERIOD: Final = 0.25
-"""Seconds between two status events at least."""
 
 _FAREWELL: Final = 0.05
 """Seconds in which the answer to `shutdown` is sent."""
@@ -47,9 +46,10 @@ class Api:
         self._core = core
         self._version = version
         self._doctor = Doctor(core, version)
-        self._asking = Asking(core)
+        meaning = Meaning(core)
+        self._asking = Asking(core, meaning)
+        self._subscriptions = Subscriptions(core, meaning)
         self._turns = Turns(_SEARCHES)
-        self._subscriptions = 0
 
     def table(self) -> Mapping[str, Handler]:
         """Return method -> handler."""
@@ -69,15 +69,14 @@ class Api:
             "models.list": self.models_list,
             "models.use": self.models_use,
             "models.pull": self.models_pull,
-            "subscribe": self.subscribe,
-            "unsubscribe": self.unsubscribe,
+            "subscribe": self._subscriptions.subscribe,
+            "unsubscribe": self._subscriptions.unsubscribe,
             "shutdown": self.shutdown,
         }
 
     def closed(self, session: Session) -> None:
         """Forget a client that hung up."""
-        for task in session.subscriptions.values():
-            task.cancel()
+        self._subscriptions.closed(session)
 
     async def hello(self, _: Session, params: Params) -> Any:
         """Say name, version and protocol."""
@@ -190,46 +189,11 @@ class Api:
         except child.Died as error:
             raise Problem("unavailable", f"the download ended: {error}: try again") from error
 
-    async def subscribe(self, session: Session, params: Params) -> Any:
-        """Send `event` notifications from now on."""
-        checked.only(params, "topics")
-        if params.get("topics") != ["status"]:
-            raise Problem("usage", 'topics is ["status"]')
-        if len(session.subscriptions) >= (most := self._core.settings.server.requests):
-            raise Problem("busy", f"{most} subscriptions of this connection stand already")
-        self._subscriptions += 1
-        number = self._subscriptions
-        session.subscriptions[number] = asyncio.create_task(self._tell(session, number))
-        return {"subscription": number}
-
-    async def unsubscribe(self, session: Session, params: Params) -> Any:
-        """Send no more of a subscription's events."""
-        checked.only(params, "subscription")
-        number = checked.number(params, "subscription", 0, 0, self._subscriptions)
-        task = session.subscriptions.pop(number, None)
-        if task is None:
-            raise Problem("not_found", "no such subscription on this connection")
-        task.cancel()
-        return {}
-
     async def shutdown(self, _: Session, params: Params) -> Any:
         """Stop the daemon."""
         checked.only(params)
         asyncio.get_running_loop().call_later(_FAREWELL, self._core.stop_requested.set)
         return {}
-
-    async def _tell(self, session: Session, number: int) -> None:
-        while True:
-            ring = self._core.changed.next()
-            status = await self._core.status.full()
-            event = {"subscription": number, "topic": "status", "status": status}
-            try:
-                await session.notify("event", event)
-            except ConnectionError:
-                return  # `closed` is on its way
-            # Both, so that changes in a rush are told together and nothing ticks without one.
-            await ring.wait()
-            await asyncio.sleep(_PERIOD)
 
     async def _settings(self, action: Any) -> Any:
         try:

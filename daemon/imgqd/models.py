@@ -59,9 +59,13 @@ class Models:
         named = {"embedder": self.pictures.pid, "text encoder": self._text.pid}
         return {name: pid for name, pid in named.items() if pid is not None}
 
+    async def settled(self) -> None:
+        """Wait while the model loads."""
+        await self._settled.wait()
+
     async def encode(self, text: str) -> Vector:
         """Return the unit vector of a text; waits while the model loads; raises NoModel."""
-        await self._settled.wait()
+        await self.settled()
         if self._state.state != "ready":
             raise NoModel(self._state.detail)
         return await self._text.encode(text)

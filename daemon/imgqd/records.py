@@ -173,6 +173,18 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Arrival:
+    """A picture that became findable: by its name (model 0), or by a model's vector."""
+
+    id: int
+    """Grows with each arrival, for ever."""
+    image: int
+    model: int
+    first: int | None
+    """When it had a vector for the first time, whichever model's."""
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """A model as its own files describe it; `key` tells its weights from all others."""
 

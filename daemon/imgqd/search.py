@@ -41,6 +41,8 @@ _AHEAD: Final = 2000
 
 _BY_RELEVANCE: Final = Sort("relevance")
 
+_EVERYTHING: Final = Condition("1")
+
 Near = list[tuple[int, float]]
 """(image, cosine), nearest first."""
 
@@ -53,6 +55,8 @@ class Wanted:
     text: str = ""
     where: Condition | None = None
     sort: Sort = _BY_RELEVANCE
+    looks: bool = False
+    """Whether there are parts to look for, and not only filters and an order."""
     pictured: float = 0.0
     """How much of the vector is a picture's, from 0 (words) to 1."""
 
@@ -75,7 +79,7 @@ async def run(library: Library, wanted: Wanted, limit: int, offset: int) -> Answ
 async def page(hits: Sequence[Hit], total: int, limit: int, offset: int) -> Answer:
     """Return a page of a ranking, without what is gone from the disk by now."""
     most = offset + limit
-    shown = await asyncio.to_thread(_existing, hits[: most + _SPARE])
+    shown = await asyncio.to_thread(existing, hits[: most + _SPARE])
     weak = next((place for place, hit in enumerate(shown) if hit.relevance < 0.5), len(shown))
     return Answer(tuple(shown[offset:most]), weak, max(len(shown), total))
 
@@ -83,18 +87,20 @@ async def page(hits: Sequence[Hit], total: int, limit: int, offset: int) -> Answ
 async def everything(library: Library, wanted: Wanted, most: int) -> tuple[list[Hit], int]:
     """Return so many hits at least, if there are, and how many pictures could have been found."""
     if wanted.vector is None and not wanted.text:
+        if wanted.looks:
+            return [], 0  # no model answers, and there are no words that a name could hold
         return await library.read(lambda reader: _listed(reader, wanted, most + _SPARE))
     # Another order than the best first needs all matches before it can be made.
     count = (most if wanted.sort == _BY_RELEVANCE else max(most, _ALL)) + _SPARE
-    nearest, judge, total = await _nearest(library, wanted, count)
+    near, judge, total = await nearest(library, wanted, count)
     named = await library.read(
         lambda reader: reader.named(wanted.text, count, wanted.where) if wanted.text else []
     )
 
     def found(reader: Reader) -> tuple[Near, list[Found], dict[int, list[Found]]]:
-        images = {image for image, _ in nearest} | {one.image for one in named if one.image}
+        images = {image for image, _ in near} | {one.image for one in named if one.image}
         files = reader.files_of(sorted(images))
-        return *_as_developed(reader, nearest, named, files), files
+        return *as_developed(reader, near, named, files), files
 
     content, by_name, files = await library.read(found)
     hits = ranked(content, files, by_name, wanted.text, judge)
@@ -129,15 +135,14 @@ async def folded(library: Library, hits: Sequence[Hit]) -> list[Hit]:
 
 
 def _listed(reader: Reader, wanted: Wanted, most: int) -> tuple[list[Hit], int]:
-    """Return what meets the filters: all of it is meant as much."""
-    assert wanted.where is not None
-    images, total = reader.listed(wanted.where, wanted.sort, most)
+    """Return what meets the filters, or everything without any: all of it is meant as much."""
+    images, total = reader.listed(wanted.where or _EVERYTHING, wanted.sort, most)
     files = reader.files_of(images)
     hits = [Hit(tuple(files[image]), None, 1.0, "filter") for image in images if image in files]
     return hits, total
 
 
-async def _nearest(library: Library, wanted: Wanted, count: int) -> tuple[Near, Judge, int]:
+async def nearest(library: Library, wanted: Wanted, count: int) -> tuple[Near, Judge, int]:
     """Return the nearest pictures that the filters leave, their judge, and how many are left."""
     vector, index, where = wanted.vector, library.index, wanted.where
     if index is None:
@@ -183,7 +188,7 @@ def _search(index: Index, vector: Vector, count: int, allowed: Allowed | None) -
     return list(zip(*index.search(vector, count, allowed), strict=True))
 
 
-def _as_developed(
+def as_developed(
     reader: Reader,
     content: Sequence[tuple[int, float]],
     named: Sequence[Found],
@@ -206,7 +211,7 @@ def _as_developed(
     ]
 
 
-def _existing(hits: Sequence[Hit]) -> list[Hit]:
+def existing(hits: Sequence[Hit]) -> list[Hit]:
     """Drop files that are gone from the disk: an answer leads to a file, whatever is pending."""
     kept = []
     for hit in hits:

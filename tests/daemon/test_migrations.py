@@ -54,6 +54,7 @@ ROWS: Sequence[tuple[int, str, Sequence[tuple[Any, ...]]]] = (
         (1, -1, b"looks"), (2, 2**63 - 1, b"like"),
     ]),
     (2, "INSERT INTO near (image, other, distance) VALUES (?, ?, 0.5)", [(1, 2), (2, 1)]),
+    (2, "INSERT INTO arrival (image, model) VALUES (?, ?)", [(1, 0), (1, 1), (2, 0), (2, 1)]),
     (1, "INSERT INTO words (rowid, name, folder) VALUES (?, ?, '')", [(1, "a.png"), (2, "b.png")]),
 )  # fmt: skip
 """Rows that a catalog may have from some version on."""
@@ -105,6 +106,9 @@ def check_rows(path: Path, version: int) -> None:
         assert images == [1, 2]
         assert vectors.tolist() == [[1, 0, 0, 0], [0, 1, 0, 0]]
         assert [found.path for found in reader.named("b", 9)] == [b"/pictures/\xff/b\n.png"]
+        # Whatever was there is not new to a standing query.
+        known = {(one.image, one.model) for one in reader.arrivals(0, 0, reader.arrived(), 1, 9)}
+        assert known == {(1, 0), (1, 1), (2, 0), (2, 1)}
         [*_, work] = writer.take(10, ())
         assert work.path == b"/pictures/\xff/c.png"
         [[found], _] = reader.files_of([1, 2]).values()

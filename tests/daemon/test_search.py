@@ -14,6 +14,7 @@ from imgqd import search
 from imgqd.catalog import Reader
 from imgqd.index import Index
 from imgqd.library import Library
+from imgqd.query import Sort
 from imgqd.ranking import name_relevance
 from imgqd.records import Found, Vector
 from imgqd.search import Answer, Wanted
@@ -206,3 +207,15 @@ def test_what_may_not_be_looked_at_stays_and_what_is_gone_does_not(
 
     monkeypatch.setattr("imgqd.search.os.lstat", refuse)
     assert bool(ask(shelf, vector_of(b"a")).hits) is stays
+
+
+def test_an_order_alone_lists_everything_and_what_no_model_understands_lists_nothing(
+    shelf: Shelf,
+) -> None:
+    fill(shelf, 5)
+
+    def run(wanted: Wanted) -> Answer:
+        return asyncio.run(search.run(Books(shelf), wanted, 20, 0))
+
+    assert len(run(Wanted(sort=Sort("date"))).hits) == 5
+    assert run(Wanted(looks=True)).hits == ()

@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 import os
-import re
 import sqlite3
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imgqd.catalog import near, pairs
-from imgqd.catalog.facts import COLUMNS, metadata
+from imgqd.catalog import arrivals, names, near, pairs
 from imgqd.catalog.store import BELOW, below, open_readonly
 from imgqd.query import Sort
 from imgqd.query.sql import FUNCTIONS, Condition
-from imgqd.records import FileRow, Found, Stamp, Totals, Vector
-
-_FOUND: Final = f"""
-    SELECT file.image, folder.path, file.name, file.size, file.mtime_ns,
-           image.format, image.width, image.height, {COLUMNS}
-    FROM file JOIN folder ON folder.id = file.folder JOIN root ON root.id = folder.root
-    LEFT JOIN image ON image.id = file.image
-"""  # noqa: S608 - constants of ours
-
+from imgqd.records import Arrival, FileRow, Found, Stamp, Totals, Vector
 
 _TAKEN: Final = (
     "coalesce(image.taken, (SELECT strftime('%Y-%m-%dT%H:%M:%S', max(mtime_ns) / 1000000000, "
@@ -84,15 +73,7 @@ class Reader:
 
     def files_of(self, images: Sequence[int]) -> dict[int, list[Found]]:
         """Return the files on online roots that show these images."""
-        found: dict[int, list[Found]] = {}
-        marks = ",".join("?" * len(images))
-        for row in self._db.execute(
-            f"{_FOUND} WHERE file.image IN ({marks}) AND root.online ORDER BY file.id",
-            images,
-        ):
-            one = _found(row)
-            found.setdefault(one.image, []).append(one)
-        return found
+        return names.files_of(self._db, images)
 
     def pairs(self, found: Iterable[Found]) -> dict[int, int]:
         """Return raw image -> developed image, of the pairs that these files are part of."""
@@ -143,19 +124,19 @@ class Reader:
         The last word may be the beginning of one. A file without a vector is found, too,
         one that cannot be decoded is not.
         """
-        # A letter and its accent as two characters would be cut in two.
-        words = re.findall(r"\w+", unicodedata.normalize("NFC", text).replace("_", " "))
-        if not words:
-            return []
-        only = f" AND (image.id IS NOT NULL AND {where.sql})" if where is not None else ""
-        match = " ".join(f'"{word}"' for word in words) + "*"
-        rows = self._db.execute(
-            f"{_FOUND} JOIN words ON words.rowid = file.id "
-            f"WHERE words MATCH ? AND root.online AND file.state != 'failed'{only} "
-            "ORDER BY bm25(words, 4.0, 1.0, 2.0), file.id LIMIT ?",
-            (match, *(() if where is None else where.values), limit),
-        )
-        return [_found(row) for row in rows]
+        return names.named(self._db, text, limit, where)
+
+    def named_among(self, text: str, images: Sequence[int]) -> list[Found]:
+        """Return the files of some images that `named` would return for the text."""
+        return names.named_among(self._db, text, images)
+
+    def arrived(self) -> int:
+        """Return the number of the latest arrival of a picture."""
+        return arrivals.last(self._db)
+
+    def arrivals(self, named: int, seen: int, upto: int, model: int, limit: int) -> list[Arrival]:
+        """Return arrivals by name after `named` and, with the model's vector, after `seen`."""
+        return arrivals.since(self._db, named, seen, upto, model, limit)
 
     def hash_of(self, image: int) -> bytes | None:
         """Return the content hash of an image."""
@@ -254,9 +235,3 @@ class Reader:
         except sqlite3.DatabaseError as error:
             return sqlite3.sqlite_version, str(error)
         return sqlite3.sqlite_version, str(row[0])
-
-
-def _found(row: tuple[Any, ...]) -> Found:
-    image, folder, name, size, mtime_ns, form, width, height, *said = row
-    path = os.path.join(folder, name)
-    return Found(image or 0, path, size, mtime_ns, form, width, height, metadata(tuple(said)))

@@ -146,6 +146,15 @@ STEPS: Final = (
     INSERT INTO words (rowid, name, folder, said)
         SELECT rowid, name, folder, '' FROM words_before;
     DROP TABLE words_before;
+    CREATE TABLE arrival (                            -- catalog/arrivals.py
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        image INTEGER NOT NULL REFERENCES image ON DELETE CASCADE,
+        model INTEGER NOT NULL,                       -- 0: by its name
+        UNIQUE (image, model)
+    ) STRICT;
+    INSERT INTO arrival (image, model) SELECT id, 0 FROM image;
+    INSERT INTO arrival (image, model) SELECT image, model FROM vector;
+    INSERT INTO setting VALUES ('catalog', lower(hex(randomblob(8))));
     -- What an earlier version saw is read once more, for what it says of itself.
     UPDATE image SET added = unixepoch();
     UPDATE file SET state = 'pending', version = version + 1, noticed = unixepoch()

@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from imgqd.catalog import facts
+from imgqd.catalog.arrivals import arrive
 from imgqd.catalog.live import is_live, settle
 from imgqd.catalog.near import Near
 from imgqd.records import Change, Failed, Indexed, Stamp, Work
@@ -78,6 +79,7 @@ def commit(
     change = settle(db, touched, now)
     # A live image that only now got its vector is new to the index, too.
     live = {image for image in fresh if is_live(db, image)}
+    arrive(db, live)
     return replace(change, appeared=tuple(live | set(change.appeared)))
 
 
