@@ -139,6 +139,8 @@ class Roots:
             for looked in doubted.values():
                 for settled in looked:
                     settled()
+            if doubted:
+                self._changed.ring()  # somebody may wait for just that
             self._looked = began
 
     def doubt(self, path: bytes, looked: Callable[[], None]) -> None:

@@ -68,6 +68,7 @@ class Yard:
         self.watcher = FakeWatcher()
         self.walks: list[tuple[bytes, float]] = []
         self.asked = asyncio.Event()
+        self.changed = Bell()
         self.settled = 0
         self._catalog = base / "catalog.sqlite3"
 
@@ -77,7 +78,7 @@ class Yard:
             roots = Roots(
                 library,
                 cast("Watcher", self.watcher),
-                Bell(),
+                self.changed,
                 3600.0,
                 lambda: PROVED,
                 self._walk,
@@ -143,8 +144,10 @@ def test_a_root_that_was_found_away_is_watched_and_walked_anew_though_it_is_back
         yard.walks.clear()
         roots.doubt(yard.path, lambda: looked.append(True))
         assert not looked
+        rung = yard.changed.next()
         await roots.look()
         assert looked == [True]
+        await asyncio.wait_for(rung.wait(), 5)
         assert yard.watcher.added == [yard.path] * 2
         assert [top for top, _ in yard.walks] == [yard.path]
         await roots.look()
