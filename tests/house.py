@@ -195,7 +195,9 @@ class House:
         rows = self.rows()
         assert status.raw["pending"] == 0
         if len(on_disk) <= LISTED:
-            assert self.found() == on_disk
+            found = self.found()
+            different = sorted(found ^ on_disk)
+            assert not different, f"{len(found)} of {len(on_disk)} found: {different[:3]}"
         wrong = sorted(path for path in truth.keys() | rows if truth.get(path) != rows.get(path))
         assert not wrong, [(path, truth.get(path), rows.get(path)) for path in wrong[:5]]
         assert status.raw["files"] == len(on_disk)

@@ -64,6 +64,7 @@ class Child:
         self._on_event = on_event
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._next = 0
+        self._is_gone = False
         self._listener = asyncio.create_task(self._listen(), name=f"{name} listener")
 
     @property
@@ -74,7 +75,7 @@ class Child:
     @property
     def alive(self) -> bool:
         """Whether calls can still succeed."""
-        return not self._listener.done()
+        return not (self._is_gone or self._listener.done())
 
     async def call(self, method: str, params: dict[str, Any], fds: Sequence[int] = ()) -> Any:
         """Ask the child and return its result; descriptors are lent to it with the request.
@@ -98,6 +99,8 @@ class Child:
                 socket.send_fds(self._socket, [packed], list(fds))
             return await answer
         except (ConnectionError, BlockingIOError) as error:
+            # Its end is noticed in a moment; whoever tries again must have another one by then.
+            self._is_gone = True
             raise Died(f"{self.name} is gone: {error}") from error
         finally:
             self._waiting.pop(msgid, None)
@@ -133,6 +136,7 @@ class Child:
             log.warning("%s: %s", self.name, error)
             self._kill()
         finally:
+            self._is_gone = True
             await self._bury()
 
     async def _bury(self) -> None:
