@@ -29,7 +29,7 @@ from imgq.reports import Status
 BIN = Path(sys.executable).parent
 """Where the console scripts of the environment under test lie."""
 
-PATIENCE = 60.0
+PATIENCE = 110.0
 """Seconds after which a wait is a failure: a machine at work on other things is slow."""
 
 LISTED = 900
