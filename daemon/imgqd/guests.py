@@ -4,11 +4,13 @@ Rules of this file: all programs of the user have the same right to be here, so 
 that holds many connections gives way to one that holds few; of its connections, one
 that does nothing goes first. Who has asked nothing yet has a place apart: it costs
 little and proves nothing, so the newest always gets one, and whoever asks in earnest
-is not kept out by those who only hold on.
+is not kept out by those who only hold on. A program that offends again and again (bad
+bytes, halves of messages, answers not read) stays out for a while.
 """
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Collection
 from typing import Final
@@ -24,6 +26,13 @@ _UNFINISHED: Final = 8 << 20
 """Bytes of messages that are not complete, of all clients together."""
 
 
+_OFFENCES: Final = 16
+"""Connections of a process that were lost by its own fault, until no more are taken."""
+
+_REMEMBERED: Final = 60.0
+"""Seconds without an offence after which all is forgotten."""
+
+
 class Full(Exception):
     """There is no place; the text is one line for a person."""
 
@@ -31,15 +40,26 @@ class Full(Exception):
 class Guests:
     """The connections there are: first silent, then seated."""
 
-    def __init__(self, limits: Callable[[], ServerSettings], complaints: Complaints) -> None:
+    def __init__(
+        self,
+        limits: Callable[[], ServerSettings],
+        complaints: Complaints,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._limits = limits
         self._complaints = complaints
+        self._clock = clock
+        # By process: how many, and until when they are remembered.
+        self._offences: dict[int, tuple[int, float]] = {}
         # In the order in which they came.
         self._silent: dict[Session, None] = {}
         self._seated: dict[Session, None] = {}
 
     def enter(self, session: Session) -> None:
         """Let a connection in that has asked nothing yet; raises Full where it could not ask."""
+        count, until = self._offences.get(session.pid, (0, 0.0))
+        if count >= _OFFENCES and self._clock() < until:
+            raise Full(f"this program was dropped {count} times lately: it may come back later")
         self._make_way(session)
         self._silent[session] = None
         if len(self._silent) > _SILENT * self._limits().connections:
@@ -62,6 +82,13 @@ class Guests:
         everyone = [*self._silent, *self._seated]
         if sum(one.unfinished for one in everyone) > _UNFINISHED:
             self._dismiss(max(everyone, key=lambda one: one.unfinished))
+
+    def offended(self, session: Session) -> None:
+        """Note that a connection was lost by the client's own fault."""
+        now = self._clock()
+        known = {pid: one for pid, one in self._offences.items() if now < one[1]}
+        count, _ = known.get(session.pid, (0, 0.0))
+        self._offences = {**known, session.pid: (count + 1, now + _REMEMBERED)}
 
     def leave(self, session: Session) -> None:
         """Forget a connection."""

@@ -128,6 +128,8 @@ class Server:
             pass
         finally:
             self._clients.discard(task)
+            if session.is_deaf:
+                self._guests.offended(session)
             self._guests.leave(session)
             self._closed(session)
             session.close()
@@ -140,18 +142,25 @@ class Server:
                     await self._take(session, request, group)
                 # Who only ends its own side still reads: its answers are sent.
                 is_lost = session.hung_up()
-            except (Full, protocol.ProtocolError, TimeoutError) as error:
+            except Full as error:
                 is_lost = True
-                self._complaints.say("a client was dropped", str(error))
-                code = "busy" if isinstance(error, Full) else "usage"
-                with contextlib.suppress(ConnectionError):
-                    await session.refuse(0, code, str(error))
+                await self._part(session, "busy", str(error))
+            except (protocol.ProtocolError, TimeoutError) as error:
+                is_lost = True
+                self._guests.offended(session)
+                await self._part(session, "usage", str(error))
             except ConnectionError:
                 is_lost = True
             if is_lost:
                 # A `sync` may have minutes to go: nobody waits for it any more.
                 for task in session.running:
                     task.cancel()
+
+    async def _part(self, session: Session, code: str, text: str) -> None:
+        """Tell a client, where it still listens, why it is dropped."""
+        self._complaints.say("a client was dropped", text)
+        with contextlib.suppress(ConnectionError):
+            await session.refuse(0, code, text)
 
     async def _take(self, session: Session, request: Request, group: asyncio.TaskGroup) -> None:
         """Begin to answer a request; raises Full where there is no place for who asks."""

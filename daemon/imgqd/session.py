@@ -33,7 +33,7 @@ class Session:
     """One client, as the handlers see it; made in the task that serves it.
 
     `since` is when it last asked or took an answer, by the loop's clock; `unfinished` are
-    the bytes of a message that is not complete.
+    the bytes of a message that is not complete; `is_deaf` is who was dropped for not reading.
     """
 
     def __init__(
@@ -54,6 +54,7 @@ class Session:
         self._uid, self.pid = socketfile.peer(connection)
         self.since = asyncio.get_running_loop().time()
         self.unfinished = 0
+        self.is_deaf = False
         self.running: set[asyncio.Task[None]] = set()
         self.subscriptions: dict[int, Any] = {}
         # An answer is sent once the kernel has all of it: what is left over does not lie about.
@@ -124,6 +125,7 @@ class Session:
                     await self._writer.drain()
             except TimeoutError:
                 self._complaints.say("a client does not read its answers: dropped")
+                self.is_deaf = True
                 self._writer.transport.abort()
             self.since = asyncio.get_running_loop().time()
 

@@ -28,10 +28,12 @@ class Caller:
 
 
 class House:
-    """Places for four; `came` are all callers that were let in."""
+    """Places for four; `came` are all callers that were let in, `now` is the time."""
 
     def __init__(self, connections: int = 4) -> None:
-        self.guests = Guests(lambda: ServerSettings(connections=connections), Complaints())
+        self.now = 1000.0
+        limits = ServerSettings(connections=connections)
+        self.guests = Guests(lambda: limits, Complaints(), lambda: self.now)
         self.came: list[Caller] = []
 
     def comes(self, pid: int, *, asks: bool = True, **is_so: float) -> Caller:
@@ -44,6 +46,10 @@ class House:
 
     def asks(self, caller: Caller) -> None:
         self.guests.seat(cast("Session", caller))
+
+    def offends(self, caller: Caller) -> None:
+        self.guests.offended(cast("Session", caller))
+        self.guests.leave(cast("Session", caller))
 
     def gone(self) -> list[Caller]:
         return [caller for caller in self.came if caller.told]
@@ -147,3 +153,30 @@ def test_the_largest_of_too_many_halves_of_messages_is_dropped() -> None:
     callers[5].unfinished += 1
     house.guests.weigh()
     assert house.gone() == [callers[5]]
+
+
+def test_a_program_that_offends_again_and_again_stays_out_for_a_minute() -> None:
+    house = House()
+    other = house.comes(1)
+    for _ in range(15):
+        house.offends(house.comes(1))
+        house.now += 59  # what is remembered is remembered for a minute from the last one on
+    house.offends(house.comes(1))
+    with pytest.raises(Full, match="this program was dropped 16 times lately"):
+        house.comes(1)
+    house.comes(2)
+    house.now += 59.9
+    with pytest.raises(Full):
+        house.comes(1)
+    house.now += 0.1
+    house.offends(house.comes(1))
+    house.comes(1)
+    assert not other.told
+
+
+def test_offences_of_programs_that_are_gone_are_forgotten() -> None:
+    house = House()
+    for pid in range(100):
+        house.offends(house.comes(pid))
+        house.now += 10
+    assert len(house.guests._offences) <= 6

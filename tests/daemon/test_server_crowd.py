@@ -181,6 +181,29 @@ def test_a_flood_of_what_wants_no_answer_keeps_nobody_waiting_either(path: Path)
     asyncio.run(scene())
 
 
+@pytest.mark.parametrize("offence", [b"\xc1", request(1)[:-1], request(1, "large", size=1 << 22)])
+def test_a_program_that_loses_connection_after_connection_is_let_in_no_more(
+    path: Path, programs: Callable[..., None], offence: bytes
+) -> None:
+    programs(itertools.repeat(7, 17), itertools.repeat(8))
+
+    async def scene() -> None:
+        async with served(path, stall=0.01) as here:
+            for number in range(16):
+                with socket.socket(socket.AF_UNIX) as offender:
+                    offender.setblocking(False)
+                    await asyncio.get_running_loop().sock_connect(offender, os.fspath(path))
+                    offender.send(offence)
+                    await here.until(lambda count=number: here.table.closed > count)  # type: ignore[misc]
+            refused = await here.client()
+            text = "this program was dropped 16 times lately: it may come back later"
+            assert await messages(refused, 1) == [Response(0, ("busy", text), None)]
+            assert (await here.ask("echo")).error is None
+            await hang_up(refused)
+
+    asyncio.run(scene())
+
+
 def test_halves_of_messages_have_a_bound_all_together(path: Path) -> None:
     half = request(1, text="x" * 1_000_000)[:-1]
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from daemon.served import PATIENCE, Served, Table, hang_up, messages, path, request
 from imgq.protocol import Response
+from imgqd import turns as module
 from imgqd.server import Handler, Server
 from imgqd.session import Session
 from imgqd.turns import Turns
@@ -26,8 +27,9 @@ __all__ = ["path"]
 class Caller:
     """A session of a process, as far as turns know it."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, *, is_stuck: bool = False) -> None:
         self.pid = pid
+        self.is_stuck = is_stuck
         self._lock = asyncio.Lock()
 
     @contextlib.asynccontextmanager
@@ -59,6 +61,11 @@ class Desk:
             finally:
                 self.at_work.remove(name)
 
+    async def until_at_work(self, name: str) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while name not in self.at_work:  # noqa: ASYNC110 - a timer of the turns begins it
+                await asyncio.sleep(0)
+
     async def finish(self, name: str) -> None:
         self._done[name].set()
         await self._settle()
@@ -74,7 +81,8 @@ class Desk:
     async def end(self) -> None:
         for task in self.tasks.values():
             task.cancel()
-        await asyncio.gather(*self.tasks.values(), return_exceptions=True)
+        ends = await asyncio.gather(*self.tasks.values(), return_exceptions=True)
+        assert {type(one) for one in ends} <= {type(None), asyncio.CancelledError}
 
 
 def test_processes_are_worked_for_side_by_side_and_each_once_at_a_time() -> None:
@@ -108,11 +116,55 @@ def test_whoever_was_served_longest_ago_comes_next_however_many_questions_others
     asyncio.run(scene())
 
 
+def test_a_process_that_leaves_an_answer_lying_waits_while_others_ask(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_WHILE", 0.05)
+
+    async def scene() -> None:
+        desk = Desk()
+        deaf = Caller(1, is_stuck=True)
+        await desk.ask("deaf", deaf)
+        await desk.finish("deaf")
+        await desk.ask("alone", Caller(1))  # nobody else asks
+        assert desk.at_work == ["alone"]
+        await desk.finish("alone")
+        for name in ("first", "second"):  # and so on: the other one asks, and then for a while not
+            await desk.ask(f"other {name}", Caller(2))
+            await desk.ask(name, Caller(1))
+            assert desk.at_work == [f"other {name}"]
+            await desk.finish(f"other {name}")
+            assert desk.at_work == []
+            await desk.until_at_work(name)
+            await desk.finish(name)
+        await desk.ask("other", Caller(2))
+        await desk.ask("third", Caller(1))
+        deaf.is_stuck = False  # the answer is taken
+        await desk.finish("other")
+        assert desk.at_work == ["third"]
+        await desk.end()
+
+    asyncio.run(scene())
+
+
+def test_nothing_is_kept_of_processes_that_ask_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_WHILE", 0.0)
+
+    async def scene() -> None:
+        desk = Desk()
+        for pid in range(50):
+            await desk.ask(str(pid), Caller(pid))
+            await desk.finish(str(pid))
+        kept = desk.turns
+        assert [len(kept._last), len(kept._asked), len(kept._owing)] == [0, 0, 0]
+
+    asyncio.run(scene())
+
+
 def test_a_connection_has_one_turn_at_a_time() -> None:
     async def scene() -> None:
         desk, session = Desk(), Caller(1)
         await desk.ask("first", session)
-        session.pid = 2
         await desk.ask("second", session)
         assert desk.at_work == ["first"]
         await desk.finish("first")
@@ -124,6 +176,8 @@ def test_a_connection_has_one_turn_at_a_time() -> None:
 
 @example([("ask", 0), ("ask", 0), ("give up", 1), ("finish", 0)])
 @example([("ask", 0), ("ask", 0), ("both", 0)])
+@example([("ask", 0), ("ask", 0), ("both", 1)])
+@example([("ask", 0), ("ask", 0), ("both", 2)])
 @settings(max_examples=100, deadline=None)
 @given(
     steps=st.lists(
@@ -134,6 +188,8 @@ def test_a_connection_has_one_turn_at_a_time() -> None:
 def test_no_turn_is_lost_whoever_gives_up_when(steps: list[tuple[str, int]]) -> None:
     async def scene() -> None:
         desk = Desk()
+        mistakes: list[Any] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, told: mistakes.append(told))
         for number, (step, which) in enumerate(steps):
             if step == "ask":
                 await desk.ask(str(number), Caller(which))
@@ -142,16 +198,18 @@ def test_no_turn_is_lost_whoever_gives_up_when(steps: list[tuple[str, int]]) -> 
             elif step == "give up" and desk.tasks:
                 await desk.give_up([*desk.tasks][which % len(desk.tasks)])
             elif desk.at_work:
-                # The next one is given its turn, and gives up before it has heard of it.
+                # Whoever is next is given its turn, and gives up about the time it hears of it.
                 desk._done[desk.at_work[0]].set()
-                await asyncio.sleep(0)
-                await desk.give_up([*desk.tasks][-1 - which % len(desk.tasks)])
+                for _ in range(which):
+                    await asyncio.sleep(0)
+                await desk.give_up([*desk.tasks][-1])
         await desk.end()
-        assert not desk.turns._last  # nor is anything kept of processes that may be gone
-        for pid in (10, 11):
+        for pid in (0, 1):
             await desk.ask(f"last {pid}", Caller(pid))
-        assert desk.at_work == ["last 10", "last 11"]
+        assert desk.at_work == ["last 0", "last 1"]
         await desk.end()
+        assert desk.turns._waiting == []
+        assert mistakes == []
 
     asyncio.run(scene())
 
