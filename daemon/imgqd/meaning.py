@@ -61,7 +61,8 @@ class Meaning:
         if not typed and like is None:
             raise Problem("usage", "an empty query: say what the pictures show, or name a file")
         now = datetime.now()  # noqa: DTZ005 - a wall clock's
-        return Line(typed, like, await asyncio.to_thread(parse, typed, now))
+        query = await asyncio.to_thread(parse, typed, now, has_picture=like is not None)
+        return Line(typed, like, query)
 
     async def wanted(self, line: Line) -> Wanted:
         """Return everything that a line looks for."""

@@ -266,6 +266,13 @@ def test_places_count_characters_not_bytes() -> None:
     assert (date.start, date.end) == (4, 13)
 
 
+@pytest.mark.parametrize("line", ["", "is:duplicate"])
+def test_with_a_picture_beside_the_line_the_most_alike_comes_first(line: str) -> None:
+    assert parse(line, NOW).sort == Sort("date")
+    assert parse(line, NOW, has_picture=True).sort == Sort("relevance")
+    assert parse(f"{line} sort:name", NOW, has_picture=True).sort == Sort("name")
+
+
 def test_parsed_lines_compare_and_hash_by_value() -> None:
     assert understand("beach tag:a") == understand("beach tag:a")
     assert len({understand("a"), understand("a"), understand("b")}) == 2

@@ -26,12 +26,15 @@ def parse(
     now: datetime,
     find_place: FindPlace = places.find,
     is_area: IsArea = places.is_area,
+    *,
+    has_picture: bool = False,
 ) -> Query:
     """Understand a line; never raises, whatever the line is.
 
-    `now` is the local wall clock time by which "yesterday" is meant. The first line with
-    `near:TOWN` reads the gazetteer, which takes a second: do not call this where
-    nothing may wait.
+    `now` is the local wall clock time by which "yesterday" is meant. `has_picture` says that a
+    picture beside the line is looked for, too: so there is a best match, whatever the line has.
+    The first line with `near:TOWN` reads the gazetteer, which takes a second: do not call this
+    where nothing may wait.
     """
     notes = Notes(line)
     context = Context(now.replace(tzinfo=None), find_place, is_area)
@@ -39,7 +42,7 @@ def parse(
     where = grouping.tree(found.items, notes)
     parts = wording.parts(found.items, notes)
     positive = (one.text for one in parts if isinstance(one, Text) and one.weight > 0)
-    usual = Sort("relevance" if parts else "date")
+    usual = Sort("relevance" if parts or has_picture else "date")
     return Query(
         parts=parts,
         where=where,
