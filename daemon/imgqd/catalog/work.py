@@ -6,6 +6,7 @@ import os
 import sqlite3
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 
@@ -15,9 +16,16 @@ from imgqd.catalog.live import is_live, settle
 from imgqd.catalog.near import Near
 from imgqd.records import Change, Failed, Indexed, Stamp, Work
 
+_SUSPECT: Final = 3
+"""Attempts after which a file is tried alone: one of many at work when the daemon died is guilty,
+if any is, and the others must not be blamed with it."""
+
 
 def waiting(db: sqlite3.Connection, limit: int, busy: Collection[int], *, bulk: bool) -> list[Work]:
-    """Return pending files, those a person waits for first; without `bulk` only those."""
+    """Return pending files, those a person waits for first; without `bulk` only those.
+
+    A file that was at work when the daemon died, and again and again, comes alone.
+    """
     rows = db.execute(
         "SELECT file.id, version, folder.path, name, file.dev, file.inode, size, mtime_ns, "
         "ctime_ns, noticed, attempts FROM file JOIN folder ON folder.id = file.folder "
@@ -26,11 +34,13 @@ def waiting(db: sqlite3.Connection, limit: int, busy: Collection[int], *, bulk: 
         "ORDER BY attempts, file.live DESC, file.id LIMIT ?",
         (bulk, limit + len(busy)),
     ).fetchall()
-    return [
+    works = [
         Work(row[0], row[1], os.path.join(row[2], row[3]), Stamp(*row[4:9]), row[9], row[10])
         for row in rows
         if row[0] not in busy
     ][:limit]
+    sound = [one for one in works if one.attempts < _SUSPECT]
+    return sound if sound or busy else works[:1]
 
 
 def count_attempts(db: sqlite3.Connection, works: Sequence[Work]) -> None:
