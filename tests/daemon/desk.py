@@ -24,6 +24,13 @@ from imgqd.session import Session
 STATUS = {"state": "idle", "roots": [{"path": "/p"}]}
 
 
+class _Guest(SimpleNamespace):
+    """A session as far as handlers know it, told from others by itself."""
+
+    def __hash__(self) -> int:  # type: ignore[override]  # the base has none, being compared by value
+        return id(self)
+
+
 class FakeCore:
     """The parts as the handlers see them; `asked` is what reached them."""
 
@@ -106,8 +113,12 @@ class Desk:
             api = Api(cast("Core", self.core), "1.2.3")
             session = cast(
                 "Session",
-                SimpleNamespace(
-                    subscriptions={}, notify=self._notify, pid=1, in_order=contextlib.nullcontext
+                _Guest(
+                    subscriptions={},
+                    notify=self._notify,
+                    pid=1,
+                    in_order=contextlib.nullcontext,
+                    is_stuck=False,
                 ),
             )
             results = [await api.table()[name](session, params) for name, params in requests]
