@@ -17,7 +17,8 @@ from house import BIN, PATIENCE, House
 from imgq import Client
 from imgq.answers import Matches
 
-pytestmark = pytest.mark.system
+# With the long ones for now: over a restart an event is missing in some runs (docs/reliability.md).
+pytestmark = [pytest.mark.system, pytest.mark.faults]
 
 OTHERS = [
     f"{colour} {noun}"
