@@ -4,7 +4,7 @@ BIN := .venv/bin
 MINUTES ?= 30
 PATHS := client daemon service tests benchmarks
 
-.PHONY: demo test lint types unit system faults soak clean
+.PHONY: demo test lint types unit system faults soak fuzz clean
 
 # The stamp is newer than what it was made from: so a second call installs nothing.
 .venv/installed: pyproject.toml constraints.txt
@@ -40,6 +40,10 @@ faults: .venv/installed
 
 soak: .venv/installed
 	@$(BIN)/python tests/soak.py --minutes $(MINUTES)
+
+# MINUTES=30 unless told: `make fuzz MINUTES=5`.
+fuzz: .venv/installed
+	@$(BIN)/python tests/fuzz.py --minutes $(MINUTES)
 
 clean:
 	rm -rf .venv

@@ -170,7 +170,7 @@ async def _decoded(files: list[Path], model: Model) -> tuple[list[float], list[f
                 began = time.monotonic()
                 await session.identify(fd)
                 known = time.monotonic()
-                prepared.append(await session.pixels(model))
+                prepared.append((await session.pixels(model))[0])
                 identify.append(known - began)
                 pixels.append(time.monotonic() - known)
     await decoders.release()

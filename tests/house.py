@@ -29,7 +29,7 @@ from imgq.reports import Status
 BIN = Path(sys.executable).parent
 """Where the console scripts of the environment under test lie."""
 
-PATIENCE = 60.0
+PATIENCE = 110.0
 """Seconds after which a wait is a failure: a machine at work on other things is slow."""
 
 LISTED = 900
@@ -195,7 +195,9 @@ class House:
         rows = self.rows()
         assert status.raw["pending"] == 0
         if len(on_disk) <= LISTED:
-            assert self.found() == on_disk
+            found = self.found()
+            different = sorted(found ^ on_disk)
+            assert not different, f"{len(found)} of {len(on_disk)} found: {different[:3]}"
         wrong = sorted(path for path in truth.keys() | rows if truth.get(path) != rows.get(path))
         assert not wrong, [(path, truth.get(path), rows.get(path)) for path in wrong[:5]]
         assert status.raw["files"] == len(on_disk)

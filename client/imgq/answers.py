@@ -67,6 +67,10 @@ class SearchAnswer:
     as_of: float
     pending: int
     degraded: tuple[str, ...]
+    understood: tuple[Mapping[str, Any], ...] = ()
+    """How each piece of the line was read: kind, text, start, end, and in words what it means."""
+    problems: tuple[Mapping[str, Any], ...] = ()
+    """What of the line could not be followed: start, end, reason."""
 
     @classmethod
     def from_wire(cls, raw: Mapping[str, Any], offset: int = 0) -> SearchAnswer:
@@ -81,6 +85,8 @@ class SearchAnswer:
             as_of=float(raw["as_of"]),
             pending=int(raw["pending"]),
             degraded=reasons(raw["degraded"]),
+            understood=tuple(raw.get("understood") or ()),
+            problems=tuple(raw.get("problems") or ()),
         )
 
     @property
@@ -96,6 +102,28 @@ class SearchAnswer:
     @property
     def _strong(self) -> int:
         return max(0, self.weak_from - self.offset)
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """New matches of a standing query; whoever comes back with `cursor` goes on after them.
+
+    `restarted`: the daemon could not go on where the cursor was, since its catalog
+    was built anew or another model is in use. What it holds may be told again then.
+    """
+
+    results: tuple[Match, ...]
+    cursor: str
+    restarted: bool
+
+    @classmethod
+    def from_wire(cls, raw: Mapping[str, Any]) -> Matches:
+        """Make it from an event, or from the result of `subscribe`."""
+        return cls(
+            results=tuple(Match.from_wire(result) for result in raw.get("results", ())),
+            cursor=str(raw["cursor"]),
+            restarted=bool(raw["restarted"]),
+        )
 
 
 def reasons(value: object) -> tuple[str, ...]:

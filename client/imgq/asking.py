@@ -55,13 +55,15 @@ def search(
     offset: int = 0,
     like: AnyPath | None = None,
     weak: bool = False,
+    fold: bool = False,
     sync: bool = False,
     supersede: bool = False,
     timeout: float | None = None,
 ) -> Call[SearchAnswer]:
     """Find pictures by what they show, by the picture `like`, or by both.
 
-    `weak` asks for the nearest there is, real match or not. `sync` waits until every
+    `query` is a line as docs/search.md has it. `weak` asks for the nearest there is, real match
+    or not, `fold` for near-duplicates under the best. `sync` waits until every
     change made before the call is in, `timeout` seconds at most. `supersede` ends the
     search before this one that asked for it, too: for an answer at every key.
     """
@@ -70,6 +72,8 @@ def search(
         params["query"] = sendable(query)
     if like is not None:
         params["like"] = wire_path(paths.absolute(like))
+    if fold:
+        params["fold"] = True
     if supersede:
         params["supersede"] = True
     if timeout is not None:

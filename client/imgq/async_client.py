@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from imgq import asking, calls, paths
+from imgq.answers import Matches
 from imgq.asking import AnyPath, Call
 from imgq.async_connection import AsyncConnection, opened
 from imgq.errors import HungUp, Usage
@@ -76,7 +77,7 @@ class AsyncClient:
     unsubscribe = awaits(calls.unsubscribe)
 
     async def subscribe(self, *topics: str) -> AsyncIterator[Mapping[str, Any]]:
-        """Return the events of some topics (as yet `status` only) as they come, without an end.
+        """Return the events of some topics (`status`; `follow` has the other) without an end.
 
         The subscription stands when this returns; closing the client ends it.
         """
@@ -87,6 +88,16 @@ class AsyncClient:
         async for event in await self.subscribe("status"):
             yield calls.STATUS_EVENT.understood(event, self._path)
 
+    async def follow(
+        self, query: str = "", *, like: AnyPath | None = None, cursor: str | None = None
+    ) -> AsyncIterator[Matches]:
+        """Return every new picture that matches, as it comes: what search takes for a match.
+
+        It begins where `cursor` was, or now. The first event has no results, only
+        the cursor of the beginning; whoever comes back with the last one has missed none.
+        """
+        return self._matches(*await self.ask(calls.follow(query, like=like, cursor=cursor)))
+
     async def shutdown(self, timeout: float | None = None) -> None:
         """Stop the daemon and wait until it has hung up."""
         try:
@@ -94,6 +105,11 @@ class AsyncClient:
         except HungUp:
             return  # an answer, too: it went before it could say so
         await self._connection.closed(self._timeout if timeout is None else timeout)
+
+    async def _matches(self, subscription: int, first: Matches) -> AsyncIterator[Matches]:
+        yield first
+        async for event in self._connection.events(subscription):
+            yield calls.MATCHES_EVENT.understood(event, self._path)
 
     @property
     def _connection(self) -> AsyncConnection:

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from imgq import protocol
-from imgq.connection import CHUNK, EVENTS_KEPT, GOODBYE, gone, packed, silent, strange, unreachable
+from imgq.connection import CHUNK, GOODBYE, gone, kept, packed, silent, strange, unreachable
 from imgq.errors import ImgqError, Refused
 
 Event = Mapping[str, Any]
@@ -66,9 +66,9 @@ class AsyncConnection:
     async def events(self, subscription: int) -> AsyncIterator[Event]:
         """Yield the events of a subscription as they come, until the connection ends."""
         while True:
-            kept = self._events.get(subscription)
-            if kept:
-                yield kept.popleft()
+            waiting = self._events.get(subscription)
+            if waiting:
+                yield waiting.popleft()
                 continue
             if self._end is not None:
                 raise self._end
@@ -114,9 +114,9 @@ class AsyncConnection:
                     answer.set_result(result)
                 else:
                     answer.set_exception(Refused(*error))
-            case protocol.Notification("event", {"subscription": int(subscription), **_kept}):
-                kept = self._events.setdefault(subscription, deque(maxlen=EVENTS_KEPT))
-                kept.append(message.params)
+            case protocol.Notification("event", {"subscription": int(subscription), **_rest}):
+                waiting = deque[Event](maxlen=kept(message.params))
+                self._events.setdefault(subscription, waiting).append(message.params)
                 self._news.set()
 
 

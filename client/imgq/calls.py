@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from imgq import paths
+from imgq.answers import Matches
 from imgq.asking import SYNC_TIMEOUT_S, AnyPath, Call, patience, sendable
 from imgq.protocol import wire_path
 from imgq.reports import Check, Hello, Models, Pulled, Root, Status, Synced, Why
@@ -95,6 +96,20 @@ def subscribe(topics: Sequence[str]) -> Call[int]:
     return Call("subscribe", {"topics": list(topics)}, lambda raw: int(raw["subscription"]))
 
 
+def follow(
+    query: str = "", *, like: AnyPath | None = None, cursor: str | None = None
+) -> Call[tuple[int, Matches]]:
+    """Ask for new pictures that match; return the events' number, and where they begin."""
+    params: dict[str, Any] = {"topics": ["matches"]}
+    if query:
+        params["query"] = sendable(query)
+    if like is not None:
+        params["like"] = wire_path(paths.absolute(like))
+    if cursor is not None:
+        params["cursor"] = sendable(cursor)
+    return Call("subscribe", params, lambda raw: (int(raw["subscription"]), Matches.from_wire(raw)))
+
+
 def unsubscribe(subscription: int) -> Call[None]:
     """End a subscription by the number that its events carry."""
     return Call("unsubscribe", {"subscription": subscription}, lambda _: None)
@@ -107,6 +122,9 @@ def shutdown() -> Call[None]:
 
 STATUS_EVENT: Call[Status] = Call("status", {}, lambda event: Status.from_wire(event["status"]))
 """Nothing to send: it makes the record of an event."""
+
+MATCHES_EVENT: Call[Matches] = Call("subscribe", {}, Matches.from_wire)
+"""The same for an event of `follow`."""
 
 
 def _path(path: AnyPath) -> dict[str, Any]:

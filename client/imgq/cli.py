@@ -21,6 +21,8 @@ from imgq.terminal import hints, listing
 
 _PROGRAM = "imgq"
 _NOTHING_FOUND = 1
+_MARK = "\0"
+"""Before a word that argparse would take for an option; no argument can hold it."""
 
 _EPILOG = """\
 Into a pipe: one path a line, nothing else.
@@ -28,7 +30,10 @@ Into a pipe: one path a line, nothing else.
 exit status:
   0  found           3  the daemon cannot be reached
   1  nothing found   4  the daemon refused
-  2  wrong usage"""
+  2  wrong usage     130  ended by Ctrl-C"""
+
+_ONCE = ("limit", "offset", "all", "fold", "sync", "timeout", "open")
+"""Options of one search, without a meaning for a query that stands."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,14 +48,19 @@ def _main(arguments: Sequence[str] | None) -> int:
         raise Usage("what should the pictures show? give a QUERY, or a picture with --like")
     if options.print0 and options.json:
         raise Usage("--json and --print0 exclude each other: leave one of them out")
+    if options.follow:
+        return _follow(query, options)
+    if options.cursor is not None:
+        raise Usage("--cursor goes with --follow: it keeps how far that came")
     with Searcher() as searcher:
         answer = searcher.search(
             query,
-            limit=options.limit,
-            offset=options.offset,
+            limit=20 if options.limit is None else options.limit,
+            offset=options.offset or 0,
             like=options.like,
             # Asked for in any case: a person is told how many there are.
             weak=True,
+            fold=options.fold,
             sync=options.sync,
             timeout=options.timeout,
         )
@@ -60,9 +70,31 @@ def _main(arguments: Sequence[str] | None) -> int:
 def _parse(arguments: Sequence[str]) -> Namespace:
     # argparse loses the "--" when options may stand between the words.
     end = arguments.index("--") if "--" in arguments else len(arguments)
-    options = _parser().parse_intermixed_args(arguments[:end])
-    options.query += arguments[end + 1 :]
+    parser = _parser()
+    marked = [_MARK + one if _is_less(one) else one for one in arguments[:end]]
+    options = parser.parse_intermixed_args(marked)
+    options.query = [one.removeprefix(_MARK) for one in options.query] + list(arguments[end + 1 :])
     return options
+
+
+def _follow(query: str, options: Namespace) -> int:
+    for name in _ONCE:
+        if getattr(options, name) not in {None, False}:
+            raise Usage(f"--{name} is of one search: leave it out with --follow")
+    from imgq import standing  # noqa: PLC0415
+
+    return standing.run(_PROGRAM, query, options)
+
+
+def _is_less(argument: str) -> bool:
+    """Return whether an argument is a word with a minus, as in `imgq beach -people`."""
+    if not argument.startswith("-") or argument.startswith("--") or len(argument) == 1:
+        return False
+    if argument[1:].isdigit():
+        return False
+    letter, rest = argument[1], argument[2:]
+    # Options are one letter; a number may stick to the one that takes it.
+    return not (letter in "0hn" and not rest) and not (letter == "n" and rest.isdigit())
 
 
 def _show(answer: SearchAnswer, options: Namespace) -> int:
@@ -110,15 +142,23 @@ def _parser() -> Parser:
         epilog=_EPILOG,
     )
     add = parser.add_argument
-    add("query", metavar="QUERY", nargs="*", help="what the pictures show, in your own words")
-    add("-n", "--limit", metavar="N", type=_count, default=20, help="at most N results (20)")
-    add("--offset", metavar="N", type=_count, default=0, help="leave out the first N results")
+    add(
+        "query",
+        metavar="QUERY",
+        nargs="*",
+        help="what the pictures show; taken:2023, -people, sort:date (docs/search.md)",
+    )
+    add("-n", "--limit", metavar="N", type=_count, help="at most N results (20)")
+    add("--offset", metavar="N", type=_count, help="leave out the first N results")
     add("--like", metavar="FILE", help="find pictures that look like this one")
     add("--all", action="store_true", help="show the weak matches, too")
+    add("--fold", action="store_true", help="put near-duplicates under the best of them")
     add("--sync", action="store_true", help="answer when every change until now is in")
     add("--timeout", metavar="TIME", type=duration, help="wait no longer than this: 30, 2min")
     add("--json", action="store_true", help="print one JSON object a line")
     add("-0", "--print0", action="store_true", help="end each path with a zero byte")
+    add("--follow", action="store_true", help="wait, and print each new match as it comes")
+    add("--cursor", metavar="FILE", help="with --follow: go on where FILE says, and keep it there")
     add("--open", action="store_true", help="open the first result")
     add("--version", action=Version, nargs=0, help="print the version")
     return parser

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from imgq import calls
+from imgq.answers import Matches
+from imgq.asking import AnyPath
 from imgq.errors import HungUp, Refused
 from imgq.reports import Pulled, Status
 from imgq.searching import Searcher, asks
@@ -61,7 +63,7 @@ class Client(Searcher):
         return call.understood(raw, self._connection.path)
 
     def subscribe(self, *topics: str) -> Iterator[Mapping[str, Any]]:
-        """Return the events of some topics (as yet `status` only) as they come, without an end.
+        """Return the events of some topics (`status`; `follow` has the other) without an end.
 
         The subscription stands when this returns; closing the client ends it.
         """
@@ -73,6 +75,16 @@ class Client(Searcher):
         for event in self.subscribe("status"):
             yield calls.STATUS_EVENT.understood(event, self._connection.path)
 
+    def follow(
+        self, query: str = "", *, like: AnyPath | None = None, cursor: str | None = None
+    ) -> Iterator[Matches]:
+        """Return every new picture that matches, as it comes: what search takes for a match.
+
+        It begins where `cursor` was, or now. The first event has no results, only
+        the cursor of the beginning. `imgq.matches.follow` goes on over restarts of the daemon.
+        """
+        return self._matches(*self.ask(calls.follow(query, like=like, cursor=cursor)))
+
     def shutdown(self, timeout: float | None = None) -> None:
         """Stop the daemon and wait until it has hung up."""
         try:
@@ -80,3 +92,9 @@ class Client(Searcher):
         except HungUp:
             return  # an answer, too: it went before it could say so
         self._connection.wait_closed(self._timeout if timeout is None else timeout)
+
+    def _matches(self, subscription: int, first: Matches) -> Iterator[Matches]:
+        yield first
+        while True:
+            event = self._connection.event(subscription)
+            yield calls.MATCHES_EVENT.understood(event, self._connection.path)

@@ -94,7 +94,7 @@ class Connection:
     def _keep(self, event: Mapping[str, Any]) -> None:
         subscription = event.get("subscription")
         if isinstance(subscription, int):
-            self._events.setdefault(subscription, deque(maxlen=EVENTS_KEPT)).append(event)
+            self._events.setdefault(subscription, deque(maxlen=kept(event))).append(event)
 
     def _send(self, data: bytes, method: str, timeout_s: float) -> None:
         try:
@@ -146,6 +146,12 @@ def packed(msgid: int, method: str, params: Mapping[str, Any]) -> bytes:
         # The daemon would hang up in the middle of it and could not say why.
         raise Refused("too_large", f"a request of {len(data)} bytes: at most {most} are taken")
     return data
+
+
+def kept(event: Mapping[str, Any]) -> int | None:
+    """Return how many events like this one are kept for who is busy, None for all of them."""
+    # A match is told in one event only: none may be left out.
+    return None if event.get("topic") == "matches" else EVENTS_KEPT
 
 
 def silent(path: str, method: str) -> Unreachable:

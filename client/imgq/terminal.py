@@ -27,16 +27,21 @@ def listing(answer: SearchAnswer, screen: Screen, *, weak: bool) -> Iterator[str
     """Yield the lines of a ranked list, the weak matches only if they are wanted."""
     places = len(str(answer.offset + len(answer.results)))
     for rank, match in enumerate(answer.strong, answer.offset + 1):
-        yield _row(match, rank, places, screen)
+        yield row(match, rank, places, screen)
     if not weak or not answer.weak:
         return
     yield screen.paint(_FAINT, DIVIDER)
     for rank, match in enumerate(answer.weak, answer.offset + len(answer.strong) + 1):
-        yield _row(match, rank, places, screen)
+        yield row(match, rank, places, screen)
 
 
 def hints(answer: SearchAnswer, now: float, *, weak: bool) -> Iterator[str]:
     """Yield what a person should know about an answer, a line for each thing."""
+    if any(one["kind"] not in {"words", "text"} for one in answer.understood):
+        means = "; ".join(readable(str(one["means"])) for one in answer.understood)
+        yield f"understood: {means}"
+    for problem in answer.problems:
+        yield f"not followed: {readable(str(problem['reason']))}"
     for reason in answer.degraded:
         yield f"degraded: {readable(reason)}"
     if answer.pending:
@@ -76,7 +81,8 @@ def table(rows: Sequence[tuple[str, ...]]) -> list[str]:
     ]
 
 
-def _row(match: Match, rank: int, places: int, screen: Screen) -> str:
+def row(match: Match, rank: int, places: int, screen: Screen) -> str:
+    """Return what was found as one line."""
     number = f"{rank:>{places}}"
     percent = "    " if match.relevance is None else f"{match.relevance:>4.0%}"
     copies = "  +" + counted(len(match.also), "copy", "copies") if match.also else ""

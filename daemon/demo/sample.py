@@ -127,7 +127,7 @@ def _scene_phrases(view: str) -> tuple[str, ...]:
     return (view, f"a picture of {view}", f"photo of {view}", *SAID.get(view, ()))
 
 
-def _plan(kind: str, turn: int, dice: random.Random) -> tuple[str, tuple[str, ...]]:
+def plan(kind: str, turn: int, dice: random.Random) -> tuple[str, tuple[str, ...]]:
     """Choose a picture's caption and the queries it answers; every subject has its turn."""
     if kind == "scene":
         views = list(VIEWS)
@@ -165,7 +165,7 @@ def sample_folder(folder: Path, count: int, seed: int) -> list[Drawing]:
     drawings: list[Drawing] = []
     for number in range(count):
         kind, subfolder = kinds[number % 3]
-        caption, queries = _plan(kind, number // 3, dice)
+        caption, queries = plan(kind, number // 3, dice)
         long = dice.choice((160, 160, 200, 240, 240, 320, 320, 400, 640))
         short = round(long / dice.choice((1, 1.25, 4 / 3, 1.5)))
         size = (long, short) if dice.random() < 0.65 else (short, long)

@@ -8,33 +8,32 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from collections.abc import Mapping
 from typing import Any, Final
 
 from imgq import protocol
 from imgq.protocol import wire_path
-from imgqd import child, search
+from imgqd import child
 from imgqd import params as checked
+from imgqd.asking import Asking
 from imgqd.config import SettingsError
 from imgqd.core import Core
 from imgqd.doctor import Doctor
-from imgqd.embed import NoModel
+from imgqd.meaning import Meaning
 from imgqd.params import Params
 from imgqd.pulse import NotInSync
 from imgqd.records import shown
-from imgqd.search import Hit
 from imgqd.server import Handler, Problem
 from imgqd.session import Session
+from imgqd.subscriptions import Subscriptions
 from imgqd.turns import Turns
 
-_SEARCH: Final = ("query", "limit", "offset", "sync", "timeout_s", "like", "all", "supersede")
+_SEARCH: Final = (
+    "query", "limit", "offset", "sync", "timeout_s", "like", "all", "fold", "supersede",
+)  # fmt: skip
 
 _SEARCHES: Final = 2
 """Searches that are worked on side by side; more would only share the cores."""
-
-_PERIOD: Final = 0.25
-"""Seconds between two status events at least."""
 
 _FAREWELL: Final = 0.05
 """Seconds in which the answer to `shutdown` is sent."""
@@ -47,8 +46,10 @@ class Api:
         self._core = core
         self._version = version
         self._doctor = Doctor(core, version)
+        meaning = Meaning(core)
+        self._asking = Asking(core, meaning)
+        self._subscriptions = Subscriptions(core, meaning)
         self._turns = Turns(_SEARCHES)
-        self._subscriptions = 0
 
     def table(self) -> Mapping[str, Handler]:
         """Return method -> handler."""
@@ -68,15 +69,14 @@ class Api:
             "models.list": self.models_list,
             "models.use": self.models_use,
             "models.pull": self.models_pull,
-            "subscribe": self.subscribe,
-            "unsubscribe": self.unsubscribe,
+            "subscribe": self._subscriptions.subscribe,
+            "unsubscribe": self._subscriptions.unsubscribe,
             "shutdown": self.shutdown,
         }
 
     def closed(self, session: Session) -> None:
         """Forget a client that hung up."""
-        for task in session.subscriptions.values():
-            task.cancel()
+        self._subscriptions.closed(session)
 
     async def hello(self, _: Session, params: Params) -> Any:
         """Say name, version and protocol."""
@@ -87,52 +87,10 @@ class Api:
         """Rank files for a line of text, or for a picture."""
         checked.only(params, *_SEARCH)
         checked.flag(params, "supersede")  # the server has done what it asks
-        most = self._core.settings.server
-        began = time.monotonic()
-        query = checked.query(params, most.max_query)
-        limit, offset = checked.page(params, most.max_results)
-        if not query and params.get("like") is None:
-            raise Problem("usage", "an empty query: say what the pictures show, or name a file")
         if checked.flag(params, "sync"):
             await self._sync(checked.seconds(params, 30.0))
         async with self._turns.turn(session):
-            # Taken before the search: what comes in meanwhile is no part of the claim.
-            as_of, pending = await self._core.status.as_of()
-            degraded = self._core.status.degraded()
-            vector = await self._vector(query, params.get("like"))
-            answer = await search.run(self._core.library, vector, query, limit, offset)
-        hits = answer.hits
-        if not checked.flag(params, "all"):
-            hits = hits[: max(0, answer.weak_from - offset)]
-        model = self._core.library.model
-        return {
-            "results": [_result(hit) for hit in hits],
-            "weak_from": answer.weak_from,
-            "total": answer.total,
-            "took_ms": (time.monotonic() - began) * 1000,
-            "model": model.name if model is not None and vector is not None else None,
-            "as_of": as_of,
-            "pending": pending,
-            "degraded": degraded,
-        }
-
-    async def _vector(self, query: str, like: object) -> Any:
-        if like is not None:
-            return await self._like(checked.path_of(like))
-        try:
-            return await self._core.models.encode(query)
-        except NoModel:
-            return None  # names still answer; `degraded` says what is missing
-
-    async def _like(self, path: bytes) -> Any:
-        row = await self._core.library.read(lambda reader: reader.row(path))
-        number = self._core.library.model_id
-        if row is not None and row.image is not None and number is not None:
-            image = row.image
-            vector = await self._core.library.read(lambda reader: reader.vector(number, image))
-            if vector is not None:
-                return vector
-        raise Problem("not_found", f"{shown(path)} is not indexed: imgqctl why says more")
+            return await self._asking.search(params)
 
     async def status(self, _: Session, params: Params) -> Any:
         """Say everything that the daemon knows of itself."""
@@ -231,46 +189,11 @@ class Api:
         except child.Died as error:
             raise Problem("unavailable", f"the download ended: {error}: try again") from error
 
-    async def subscribe(self, session: Session, params: Params) -> Any:
-        """Send `event` notifications from now on."""
-        checked.only(params, "topics")
-        if params.get("topics") != ["status"]:
-            raise Problem("usage", 'topics is ["status"]')
-        if len(session.subscriptions) >= (most := self._core.settings.server.requests):
-            raise Problem("busy", f"{most} subscriptions of this connection stand already")
-        self._subscriptions += 1
-        number = self._subscriptions
-        session.subscriptions[number] = asyncio.create_task(self._tell(session, number))
-        return {"subscription": number}
-
-    async def unsubscribe(self, session: Session, params: Params) -> Any:
-        """Send no more of a subscription's events."""
-        checked.only(params, "subscription")
-        number = checked.number(params, "subscription", 0, 0, self._subscriptions)
-        task = session.subscriptions.pop(number, None)
-        if task is None:
-            raise Problem("not_found", "no such subscription on this connection")
-        task.cancel()
-        return {}
-
     async def shutdown(self, _: Session, params: Params) -> Any:
         """Stop the daemon."""
         checked.only(params)
         asyncio.get_running_loop().call_later(_FAREWELL, self._core.stop_requested.set)
         return {}
-
-    async def _tell(self, session: Session, number: int) -> None:
-        while True:
-            ring = self._core.changed.next()
-            status = await self._core.status.full()
-            event = {"subscription": number, "topic": "status", "status": status}
-            try:
-                await session.notify("event", event)
-            except ConnectionError:
-                return  # `closed` is on its way
-            # Both, so that changes in a rush are told together and nothing ticks without one.
-            await ring.wait()
-            await asyncio.sleep(_PERIOD)
 
     async def _settings(self, action: Any) -> Any:
         try:
@@ -279,20 +202,3 @@ class Api:
             raise Problem("usage", str(error)) from error
         except ValueError as error:
             raise Problem("usage", f"allowed are {error}") from error
-
-
-def _result(hit: Hit) -> dict[str, Any]:
-    first, *others = hit.files
-    return {
-        "path": wire_path(first.path),
-        "score": hit.score,
-        "relevance": hit.relevance,
-        "image_id": first.image or None,
-        "width": first.width,
-        "height": first.height,
-        "format": first.format,
-        "size": first.size,
-        "mtime": first.mtime_ns / 1e9,
-        "matched": hit.matched,
-        "also": [wire_path(one.path) for one in others],
-    }

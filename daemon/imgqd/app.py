@@ -30,6 +30,7 @@ from imgqd.library import Library
 from imgqd.models import Models
 from imgqd.pipeline import Pipeline
 from imgqd.pulse import Pulse
+from imgqd.repertoire import Repertoire
 from imgqd.roots import Roots
 from imgqd.server import Handler, Problem, Server
 from imgqd.session import Session
@@ -178,6 +179,7 @@ async def _assemble(
         core.roots.holds,
         lambda top, noticed: core.walks.walk(top, noticed),  # noqa: PLW0108 - made later
         lambda: core.pipeline.wake(),  # noqa: PLW0108 - made later
+        core.roots.doubt,
     )
     core.walks = Walks(
         library,
@@ -187,6 +189,7 @@ async def _assemble(
         lambda: core.scope,
         lambda: core.roots.all,
         core.roots.holds,
+        core.roots.doubt,
         core.roots.walked,
         core.roots.judge,
     )
@@ -195,6 +198,7 @@ async def _assemble(
     core.pipeline = Pipeline(
         library, decoders, lambda: core.models.pictures, changed, core.follow_later
     )
+    core.repertoire = Repertoire(library, core.pipeline)
     core.status = Status(
         importlib.metadata.version("imgq"),
         library,
@@ -213,6 +217,7 @@ async def _at_work(core: Core, server: Server) -> AsyncIterator[None]:
 
     async def look_after() -> None:
         core.heed_power()
+        await core.repertoire.look_again()
         await server.keep()
 
     runs = {

@@ -8,6 +8,7 @@ no mistake: whatever differs is looked at once more, after a second `sync`.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -17,7 +18,7 @@ from imgqd.catalog import Reader
 from imgqd.core import Core
 from imgqd.findings import Finding, bad, counted, fine, warning
 from imgqd.pulse import NotInSync
-from imgqd.records import FileRow, Root, shown
+from imgqd.records import Root, shown
 from imgqd.scope import Scope, is_within
 
 _SYNC: Final = 30.0
@@ -141,14 +142,11 @@ def _still_different(core: Core, paths: Sequence[bytes]) -> list[bytes]:
             seen = scan.observe(path, core.scope, 0.0, live=False)
         except OSError:
             continue  # nobody can tell
-        row = _row(core, path)
-        if (seen and seen.stamp) != (row and row.stamp):
+        folder, name = os.path.split(path)
+        known = core.library.ask(lambda reader: reader.stamps(folder)).get(name)  # noqa: B023 - asked at once
+        if (seen and seen.stamp) != known:
             different.append(path)
     return different
-
-
-def _row(core: Core, path: bytes) -> FileRow | None:
-    return core.library.ask(lambda reader: reader.row(path))
 
 
 def _verdict(seen: _Seen, different: Sequence[bytes], behind: tuple[str, str] | None) -> Finding:

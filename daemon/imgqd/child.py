@@ -27,7 +27,11 @@ _FAREWELL: Final = 3.0
 
 
 class Died(Exception):
-    """The child ended before it answered; the text says how."""
+    """The child ended before it answered; the text says how, `signal` by which, if by one."""
+
+    def __init__(self, text: str, number: int | None = None) -> None:
+        super().__init__(text)
+        self.signal = number
 
 
 class Refused(Exception):
@@ -60,6 +64,7 @@ class Child:
         self._on_event = on_event
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._next = 0
+        self._is_gone = False
         self._listener = asyncio.create_task(self._listen(), name=f"{name} listener")
 
     @property
@@ -70,10 +75,10 @@ class Child:
     @property
     def alive(self) -> bool:
         """Whether calls can still succeed."""
-        return not self._listener.done()
+        return not (self._is_gone or self._listener.done())
 
-    async def call(self, method: str, params: dict[str, Any], fd: int | None = None) -> Any:
-        """Ask the child and return its result; `fd` is lent to it with the request.
+    async def call(self, method: str, params: dict[str, Any], fds: Sequence[int] = ()) -> Any:
+        """Ask the child and return its result; descriptors are lent to it with the request.
 
         Raises Died when it ends first, Refused when it answers with an error.
         """
@@ -85,15 +90,17 @@ class Child:
         self._waiting[msgid] = answer
         packed = protocol.pack_request(msgid, method, params)
         try:
-            if fd is None:
+            if not fds:
                 self._writer.write(packed)
                 await self._writer.drain()
             else:
                 # Requests with a descriptor are short and come one at a time: the
                 # socket's buffer is empty, so this neither blocks nor cuts.
-                socket.send_fds(self._socket, [packed], [fd])
+                socket.send_fds(self._socket, [packed], list(fds))
             return await answer
         except (ConnectionError, BlockingIOError) as error:
+            # Its end is noticed in a moment; whoever tries again must have another one by then.
+            self._is_gone = True
             raise Died(f"{self.name} is gone: {error}") from error
         finally:
             self._waiting.pop(msgid, None)
@@ -129,6 +136,7 @@ class Child:
             log.warning("%s: %s", self.name, error)
             self._kill()
         finally:
+            self._is_gone = True
             await self._bury()
 
     async def _bury(self) -> None:
@@ -140,7 +148,8 @@ class Child:
             code = await self._process.wait()
         for answer in self._waiting.values():
             if not answer.done():
-                answer.set_exception(Died(f"{self.name} ended with {_ending(code)}"))
+                words = f"{self.name} ended with {_ending(code)}"
+                answer.set_exception(Died(words, -code if code < 0 else None))
 
     def _take(self, message: protocol.Message) -> None:
         if isinstance(message, protocol.Notification):
@@ -166,7 +175,7 @@ async def start(
 ) -> Child:
     """Start `python -m module FD arguments…` and return its handle.
 
-    It gets no standard input, our standard error, and a process group of its
+    It gets no standard input or output, our standard error, and a process group of its
     own so that Ctrl-C in a terminal reaches the core alone.
     """
     ours, theirs = socket.socketpair()
@@ -180,6 +189,7 @@ async def start(
             str(theirs.fileno()),
             *arguments,
             stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,  # it may be a terminal, and readable
             pass_fds=(theirs.fileno(),),
             process_group=0,
             cwd="/",

@@ -13,13 +13,14 @@ from typing import Any, Final
 from imgqd import config, machine, scan
 from imgqd.bell import Bell
 from imgqd.config import Settings
-from imgqd.freshness import Freshness
+from imgqd.freshness import Freshness, earliest
 from imgqd.intake import Intake
 from imgqd.library import Library
 from imgqd.models import Models
 from imgqd.pipeline import Pipeline
 from imgqd.pulse import NotInSync, Pulse
 from imgqd.records import Hint, shown
+from imgqd.repertoire import Repertoire
 from imgqd.roots import Roots
 from imgqd.scope import Scope, is_picture_name
 from imgqd.settle import Settler
@@ -68,6 +69,7 @@ class Core:
         self.walks: Walks
         self.pulse: Pulse
         self.pipeline: Pipeline
+        self.repertoire: Repertoire
         self.models: Models
         self.status: Status
 
@@ -104,8 +106,11 @@ class Core:
             await ring.wait()
 
     async def _is_done(self, mark: float) -> bool:
+        # First what is under way, then the catalog, where it ends: the other way round something
+        # could pass between the two looks.
+        under_way = self.freshness.oldest(None)
         oldest = await self.library.read(lambda reader: reader.oldest_pending())
-        outstanding = self.freshness.oldest(oldest)
+        outstanding = earliest(under_way, oldest)
         if outstanding is None or outstanding > mark:
             return True
         if self.status.paused is not None and oldest is not None and oldest <= mark:
@@ -167,6 +172,7 @@ class Core:
 
     async def start(self) -> None:
         """Take over the roots, and queue the first walk of each."""
+        await self.repertoire.look()
         await self.roots.start(self.settings.roots)
         self.freshness.release(self._starting)
         self.started.set()
@@ -231,6 +237,7 @@ class Core:
 
     async def rescan(self, only: bytes | None) -> None:
         """Walk all folders, or one, and try anew to watch what has no watch."""
+        await self.repertoire.look()
         if only is None:
             await self.roots.walk_all(time.time())
         else:

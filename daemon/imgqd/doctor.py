@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
@@ -17,8 +16,9 @@ from typing import Any, Final
 from imgq import paths
 from imgq.durations import spoken
 from imgq.protocol import path_bytes
-from imgqd import audit, inotify, mounts, premises, verdicts
+from imgqd import audit, formats, inotify, mounts, premises, verdicts
 from imgqd.core import Core
+from imgqd.decode import Undecodable
 from imgqd.findings import Finding, bad, fine, size, warning
 from imgqd.pulse import NotInSync
 
@@ -45,6 +45,7 @@ class Doctor:
             ("changes", self._changes),
             ("model", self._model),
             ("accelerator", self._accelerator),
+            ("decoders", self._decoders),
             ("sandbox", self._sandbox),
             ("memory", self._memory),
             ("index", self._index),
@@ -132,14 +133,18 @@ class Doctor:
 
     async def _sandbox(self) -> Sequence[Finding]:
         limits = self._core.settings.limits
-        confined = (
-            f"decoders: {size(limits.decode_memory)}, {spoken(limits.decode_timeout)} and "
-            f"{limits.max_megapixels} megapixels a picture, one open file, no writing"
+        bounds = (
+            f"{size(limits.decode_memory)}, {spoken(limits.decode_timeout)} and "
+            f"{limits.max_megapixels} megapixels a picture"
         )
-        if sys.platform != "linux":
-            return [fine(confined)]
-        offer = await asyncio.to_thread(premises.landlock)
-        return [fine(f"{confined}; Landlock not used yet ({offer})")]
+        try:
+            held = await self._core.pipeline.sandbox()
+        except Undecodable as error:
+            return [bad(error.detail, "raise limits.decode_memory, or see imgqd's log")]
+        return [verdicts.sandbox(bounds, held)]
+
+    async def _decoders(self) -> Sequence[Finding]:
+        return [verdicts.decoders(await asyncio.to_thread(formats.installed))]
 
     async def _memory(self) -> Sequence[Finding]:
         return [verdicts.memory((await self._core.status.full())["memory"])]

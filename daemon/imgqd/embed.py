@@ -144,6 +144,7 @@ class PictureEmbedder:
         self._child: Child | None = None
         self._release: asyncio.TimerHandle | None = None
         self._ending: asyncio.Task[None] | None = None
+        self._turn = asyncio.Lock()
         self.batch = settings.batch or _BATCH
         self.device: str | None = None
         self.precision: str | None = None
@@ -159,16 +160,18 @@ class PictureEmbedder:
         After a death the batch is repeated; after a second one each picture
         goes alone, so that only the guilty one fails. Raises NoModel.
         """
-        self._hold()
-        try:
-            for _ in range(2):
-                try:
-                    return list(await self._batch(pixels))
-                except child.Died as error:
-                    log.warning("the embedder died and is started again: %s", error)
-            return [await self._alone(one) for one in pixels]
-        finally:
-            self._let_go()
+        # A picture that is a query comes beside the batches of the library.
+        async with self._turn:
+            self._hold()
+            try:
+                for _ in range(2):
+                    try:
+                        return list(await self._batch(pixels))
+                    except child.Died as error:
+                        log.warning("the embedder died and is started again: %s", error)
+                return [await self._alone(one) for one in pixels]
+            finally:
+                self._let_go()
 
     async def stop(self) -> None:
         """End the process for good."""

@@ -22,6 +22,11 @@ The kernel tells at once; watchdog holds half a move back for 0.5 s, and its thr
 Oldest = Callable[[], float | None]
 
 
+def earliest(*times: float | None) -> float | None:
+    """Return the earliest of these times, None where there is none."""
+    return min((one for one in times if one is not None), default=None)
+
+
 class Freshness:
     """Sources of outstanding work, asked in turn; `since` is what an earlier run had proved."""
 
@@ -59,8 +64,7 @@ class Freshness:
 
     def oldest(self, pending: float | None) -> float | None:
         """Return when the oldest outstanding change was noticed; `pending` is the catalog's."""
-        times = [pending, *self._held.values(), *(source() for source in self._sources)]
-        return min((one for one in times if one is not None), default=None)
+        return earliest(pending, *self._held.values(), *(source() for source in self._sources))
 
     def doubt(self) -> None:
         """Claim nothing beyond what is proved, until `trust`; may be called by a signal handler."""

@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from enum import Enum
+from functools import partial
 from typing import Final, NamedTuple
 
 from imgqd import scan, writers
@@ -32,6 +33,9 @@ _LATELY: Final = 60.0
 """Seconds after its last change in which a file may still be in a writer's hands."""
 
 
+Missed = Callable[[bytes, Callable[[], None]], None]
+
+
 class _Verdict(Enum):
     WALK = "a folder: walk it"
     KEEP = "it may not be looked at: leave what is known of it"
@@ -46,8 +50,10 @@ class Intake:
     """Follows hints. `scope` and `roots` are asked anew each time: settings change.
 
     `identity_holds` says whether a root is still the folder it was: a path that
-    is missing because its whole root is gone was not deleted. `walk` is called
-    with folders to walk, and `queued` when there are new pending files.
+    is missing because its whole root is gone was not deleted; `missed` is called
+    then with the root, and what to call once that was looked at and will be walked
+    when it is back. `walk` is called with folders to walk, and `queued` when there
+    are new pending files.
     """
 
     def __init__(
@@ -62,6 +68,7 @@ class Intake:
         identity_holds: Callable[[Root], bool],
         walk: Callable[[bytes, float], None],
         queued: Callable[[], None],
+        missed: Missed,
     ) -> None:
         self._library = library
         self._inbox = inbox
@@ -73,6 +80,7 @@ class Intake:
         self._identity_holds = identity_holds
         self._walk = walk
         self._queued = queued
+        self._missed = missed
         self._arrived = asyncio.Event()
         self._roomy = asyncio.Event()
         self._refused: tuple[float, int] | None = None
@@ -199,6 +207,10 @@ class Intake:
                 continue
             if root.path not in holds:
                 holds[root.path] = self._identity_holds(root)
+                if not holds[root.path]:
+                    # It may be back before anybody looks: this must not have been forgotten.
+                    ticket = self._freshness.hold(min(each.noticed for each in observed))
+                    self._missed(root.path, partial(self._freshness.release, ticket))
             if holds[root.path] and (one.stamp is None or root.online):
                 root_of[os.path.dirname(one.path)] = root.id
                 sound.append(one)

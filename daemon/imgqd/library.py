@@ -66,6 +66,8 @@ class Library:
         """What was found of the catalog's file that cannot be mended."""
         self.on_damage: Callable[[], None] = lambda: None
         """Called, in any thread, when damage is found."""
+        self.arrivals = 0
+        """Grows with every change that made pictures findable."""
         self.counters = {"decoded": 0, "embedded": 0, "reused": 0, "removed": 0}
 
     async def change(self, action: Callable[[Writer], Change]) -> Change:
@@ -79,6 +81,7 @@ class Library:
         change = await self._in_writer(both)
         self.counters["reused"] += change.reused
         self.counters["removed"] += change.removed
+        self.arrivals += bool(change.appeared)
         self._changed.ring()
         return change
 

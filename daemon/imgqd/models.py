@@ -7,10 +7,13 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from imgqd import child, presets
 from imgqd.bell import Bell
 from imgqd.config import ModelSettings
 from imgqd.embed import ModelState, NoModel, PictureEmbedder, TextEncoder
+from imgqd.everyday import PHRASES
 from imgqd.library import Library
 from imgqd.records import Vector
 
@@ -56,9 +59,13 @@ class Models:
         named = {"embedder": self.pictures.pid, "text encoder": self._text.pid}
         return {name: pid for name, pid in named.items() if pid is not None}
 
+    async def settled(self) -> None:
+        """Wait while the model loads."""
+        await self._settled.wait()
+
     async def encode(self, text: str) -> Vector:
         """Return the unit vector of a text; waits while the model loads; raises NoModel."""
-        await self._settled.wait()
+        await self.settled()
         if self._state.state != "ready":
             raise NoModel(self._state.detail)
         return await self._text.encode(text)
@@ -154,6 +161,22 @@ class Models:
         self._settled.set()
         self._changed.ring()
         self._ready()
+        if state.state == "ready":
+            await self._learn()
+
+    async def _learn(self) -> None:
+        """Let the index know what everyday phrases are to this model: words are judged by them.
+
+        One at a time, so that a person's query never waits behind more than one.
+        """
+        index = self._library.index
+        try:
+            vectors = [await self._text.encode(phrase) for phrase in PHRASES]
+        except NoModel as error:
+            log.warning("words are judged without everyday phrases: %s", error)
+            return
+        if index is not None:
+            index.learn(np.stack(vectors))
 
     def _progress(self, method: str, params: dict[str, Any]) -> None:
         if method == "progress":

@@ -11,17 +11,28 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
 import numpy as np
 
+from imgqd import sidecar
 from imgqd.bell import Bell
 from imgqd.config import LimitSettings
 from imgqd.decode import Decoders, Moved, Session, Undecodable, opened
 from imgqd.embed import NoModel, PictureEmbedder
 from imgqd.library import Library
-from imgqd.records import Failed, Hint, Indexed, Picture, Vector, Work, shown
+from imgqd.records import (
+    Failed,
+    Hint,
+    Indexed,
+    Model,
+    Picture,
+    Stamp,
+    Vector,
+    Work,
+    shown,
+)
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +61,7 @@ class _Decoded:
 
     work: Work
     picture: Picture
+    sidecar: str | None
     pixels: bytes
     model: int
 
@@ -59,7 +71,7 @@ class _Shared:
     """Files of one content: the first is decoded and embedded for all of them."""
 
     leader: int
-    others: list[Work] = field(default_factory=list)
+    others: list[Indexed] = field(default_factory=list)
 
 
 class Pipeline:
@@ -99,6 +111,21 @@ class Pipeline:
     def limit(self, limits: LimitSettings) -> None:
         """Decode the next files under other limits."""
         self._decoders.limit(limits)
+
+    async def glance(self, path: bytes, stamp: Stamp, model: Model) -> bytes:
+        """Return the pixels of any picture on the disk, which is not kept; raises Undecodable."""
+        async with self._decoders.session() as session:
+            with opened(path, stamp) as fd:
+                await session.identify(fd)
+                return (await session.pixels(model))[0]
+
+    def renew_decoders(self) -> None:
+        """Decode the next files by new processes: other packages are installed now."""
+        self._decoders.renew()
+
+    async def sandbox(self) -> dict[str, Any]:
+        """Return what holds the decoders back; raises Undecodable where none can be started."""
+        return await self._decoders.sandbox()
 
     def wake(self) -> None:
         """Note that there may be pending files."""
@@ -192,46 +219,58 @@ class Pipeline:
             # Files of the same content wait for this one no longer.
             led = [one for one, shared in self._twins.items() if shared.leader == work.file]
             for content in led:
-                await self._undo(self._twins.pop(content).others)
+                await self._undo([twin.work for twin in self._twins.pop(content).others])
             raise
 
     async def _decode(self, work: Work) -> _Decoded | None:
         """Return the pixels to embed, or None when nothing is left to do for the file."""
         library = self._library
         async with self._decoders.session() as session:
-            with opened(work.path, work.stamp) as fd:
-                picture = await session.identify(fd)
+            with opened(work.path, work.stamp) as fd, sidecar.lent(work.path) as (beside, key):
+                picture = await session.identify(fd, beside)
                 number = library.model_id
                 known = await library.read(lambda r: r.image_by_hash(picture.hash, number))
                 if known is not None and (known[1] or number is None):
-                    done = Indexed(work, picture, None)
+                    picture = await self._with_print(session, picture, known[0])
+                    done = Indexed(work, picture, None, key)
                 elif library.model is None:
-                    await session.look()
-                    done = Indexed(work, picture, None)
+                    picture = replace(picture, print=await session.look())
+                    done = Indexed(work, picture, None, key)
                 elif picture.hash in self._twins:
                     # The same bytes are on their way already: share that one's fate.
-                    self._twins[picture.hash].others.append(work)
+                    self._twins[picture.hash].others.append(Indexed(work, picture, None, key))
                     return None
                 else:
-                    return await self._pixels(session, work, picture)
+                    return await self._pixels(session, work, picture, key)
         library.counters["reused"] += known is not None
         library.counters["decoded"] += known is None
         await self._store([done], [])
         return None
 
-    async def _pixels(self, session: Session, work: Work, picture: Picture) -> _Decoded:
+    async def _with_print(self, session: Session, picture: Picture, image: int) -> Picture:
+        """Return a known picture, decoded once more where an earlier version made no print."""
+        if await self._library.read(lambda reader: reader.prints([image])):
+            return picture
+        try:
+            return replace(picture, print=await session.look())
+        except Undecodable:
+            return picture  # it was decoded before: it only folds with nothing
+
+    async def _pixels(
+        self, session: Session, work: Work, picture: Picture, beside: str | None
+    ) -> _Decoded:
         model, number = self._library.model, self._library.model_id
         assert model is not None
         assert number is not None
         self._twins[picture.hash] = _Shared(work.file)
         try:
-            pixels = await session.pixels(model)
+            pixels, print_ = await session.pixels(model)
         except Undecodable as error:
-            twins = self._twins.pop(picture.hash).others
+            twins = [twin.work for twin in self._twins.pop(picture.hash).others]
             await self._store([], [Failed(twin, error.reason, error.detail) for twin in twins])
             raise
         self._library.counters["decoded"] += 1
-        return _Decoded(work, picture, pixels, number)
+        return _Decoded(work, replace(picture, print=print_), beside, pixels, number)
 
     async def _embed(self) -> None:
         while True:
@@ -239,7 +278,8 @@ class Pipeline:
             vectors = await self._vectors(batch)
             if vectors is None:
                 for one in batch:
-                    await self._undo([one.work, *self._twins.pop(one.picture.hash).others])
+                    twins = self._twins.pop(one.picture.hash).others
+                    await self._undo([one.work, *(twin.work for twin in twins)])
                 continue
             indexed, failed = [], []
             for one, vector in zip(batch, vectors, strict=True):
@@ -250,14 +290,14 @@ class Pipeline:
                     detail = "the model gives no vector for it"
                     failed.append(Failed(one.work, "no_vector", detail))
                 else:
-                    indexed.append(Indexed(one.work, one.picture, vector))
+                    indexed.append(Indexed(one.work, one.picture, vector, one.sidecar))
                     self._library.counters["embedded"] += 1
                 for twin in self._twins.pop(one.picture.hash).others:
                     if vector is not None:
-                        indexed.append(Indexed(twin, one.picture, None))
+                        indexed.append(twin)
                         self._library.counters["reused"] += 1
                     else:
-                        failed.append(Failed(twin, "embedder_crash", detail))
+                        failed.append(Failed(twin.work, "embedder_crash", detail))
             await self._store(indexed, failed, batch[0].model)
 
     async def _undo(self, works: Sequence[Work]) -> None:

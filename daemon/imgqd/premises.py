@@ -117,15 +117,6 @@ def catalog(path: Path, files: int, pictures: int) -> Finding:
     return fine(said)
 
 
-def landlock() -> str:
-    """Return, in words, whether the kernel could confine a process to what it may open."""
-    try:
-        offered = Path("/sys/kernel/security/lsm").read_text(encoding="ascii").strip().split(",")
-    except OSError:
-        return "unknown whether the kernel offers it"
-    return "offered by the kernel" if "landlock" in offered else "not offered by the kernel"
-
-
 def _size_of(path: Path) -> int:
     sizes = 0
     for suffix in ("", "-wal"):

@@ -100,6 +100,32 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
+class Metadata:
+    """What a picture, or the sidecar beside it, says of itself; None where nobody says."""
+
+    taken: str | None = None
+    """When it was taken by the clock of the place, `YYYY-MM-DDTHH:MM:SS`."""
+    taken_offset: int | None = None
+    """Seconds by which that clock was before UTC."""
+    taken_from: str | None = None
+    """Which part says so: `exif`, `xmp` or `iptc`."""
+    camera: str | None = None
+    lens: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    """Degrees, north and east."""
+    rating: int | None = None
+    """0 to 5 stars, -1 for rejected."""
+    keywords: tuple[str, ...] = ()
+    title: str | None = None
+    description: str | None = None
+    software: str | None = None
+    is_screenshot: bool = False
+    frames: int = 1
+    """Pictures of an animation."""
+
+
+@dataclass(frozen=True, slots=True)
 class Picture:
     """What a decoder says of a file's content."""
 
@@ -108,6 +134,9 @@ class Picture:
     width: int
     height: int
     """As a person sees it, that is after the EXIF orientation."""
+    metadata: Metadata = Metadata()
+    print: bytes | None = None
+    """What it looks like (`prints`); None where it was not decoded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +146,8 @@ class Indexed:
     work: Work
     picture: Picture
     vector: Vector | None
+    sidecar: str | None = None
+    """Which sidecar was read with it (`sidecar.key`), None without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +170,18 @@ class Change:
     removed: int = 0
     kin: tuple[bytes, ...] = ()
     """Other names of a file that changed (hard links): no event comes for them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A picture that became findable: by its name (model 0), or by a model's vector."""
+
+    id: int
+    """Grows with each arrival, for ever."""
+    image: int
+    model: int
+    first: int | None
+    """When it had a vector for the first time, whichever model's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +209,7 @@ class Found:
     format: str | None
     width: int | None
     height: int | None
+    metadata: Metadata = Metadata()
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,7 @@ class Roots:
         self._mounts: Mapping[bytes, str] = {}
         self._news = mounts.News()
         self._remounted = False
+        self._doubted: dict[bytes, list[Callable[[], None]]] = {}
         self.rescan = rescan
         self.all: Sequence[Root] = ()
         self.cover: dict[bytes, Cover] = {}
@@ -124,10 +125,31 @@ class Roots:
                 await self._listen_anew()
             if self._news.came() or self._remounted:
                 await self._look_at_mounts()
-            lost = self._watcher.lost()
-            for root in self.all:
-                await self._look_at(root, is_lost=root.path in lost)
+            doubted, self._doubted = self._doubted, {}
+            lost = self._watcher.lost() | doubted.keys()
+            try:
+                for root in self.all:
+                    await self._look_at(root, is_lost=root.path in lost)
+            except BaseException:
+                # Who asked has given up (a sync at its deadline): the doubts are left to the next.
+                for path, looked in doubted.items():
+                    self._doubted.setdefault(path, []).extend(looked)
+                self.call()
+                raise
+            for looked in doubted.values():
+                for settled in looked:
+                    settled()
+            if doubted:
+                self._changed.ring()  # somebody may wait for just that
             self._looked = began
+
+    def doubt(self, path: bytes, looked: Callable[[], None]) -> None:
+        """Look at a root as if it had gone and come: something found it away, if for a moment.
+
+        `looked` is called once that is done: it is offline then, or a walk of it is queued.
+        """
+        self._doubted.setdefault(path, []).append(looked)
+        self.call()
 
     def holds(self, root: Root) -> bool:
         """Return whether a root's path still is the folder it was."""

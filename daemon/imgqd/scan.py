@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from imgqd import sidecar
 from imgqd.records import Observed, Stamp, is_regular
 from imgqd.scope import NO_MEDIA, Scope, is_picture_name
 
@@ -74,17 +75,21 @@ def _compare(
         if _is_folder(entry):
             if scope.rule_for(name, prefix + name) is None and _is_ours(entry.path, scope):
                 stack.append(entry.path)
-        # What the catalog holds has a picture's name.
-        elif (name in before or is_picture_name(name)) and not scope.rule_for(name, prefix + name):
+        # What the catalog holds has a picture's name, or a sidecar's.
+        elif (name in before or _counts(name)) and not scope.rule_for(name, prefix + name):
             stamp = _stamp(entry)
             if stamp is None:
                 continue
             met.add(name)
-            tally.files += 1
+            tally.files += not sidecar.is_name(name)
             if before.get(name) != stamp:
                 different.append(entry.path)
     different.extend(os.path.join(folder, name) for name in before.keys() - met)
     return different
+
+
+def _counts(name: bytes) -> bool:
+    return is_picture_name(name) or sidecar.is_name(name)
 
 
 def _is_folder(entry: os.DirEntry[bytes]) -> bool:
@@ -128,7 +133,7 @@ def observe(path: bytes, scope: Scope, noticed: float, *, live: bool) -> Observe
         return None if scope.exclusion(path) is None else Observed(path, None, noticed, live)
     if (
         not is_regular(status.st_mode)
-        or not is_picture_name(os.path.basename(path))
+        or not _counts(os.path.basename(path))
         or scope.exclusion(path) is not None
     ):
         return Observed(path, None, noticed, live)

@@ -13,16 +13,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
+from imgqd.formats import SUFFIXES
 from imgqd.records import shown
 
 NO_MEDIA: Final = b".nomedia"
 """A file of this name keeps its folder and all below it out, as on Android."""
-
-SUFFIXES: Final = frozenset(
-    b"jpg jpeg jpe jfif png apng webp gif tif tiff bmp dib avif heic heif hif"
-    b" jp2 j2k jpx ico ppm pgm pbm pnm".split()
-)
-"""Endings (lower case, without the dot) of the files that are looked at."""
 
 
 def is_picture_name(name: bytes) -> bool:

@@ -1,45 +1,64 @@
 """A line of text, or a picture, becomes a ranked list of files that exist.
 
-Two judgements meet: what the pictures show (cosines from the index) and what
-files and folders are called (SQLite's full text). Each becomes a relevance
-from 0 to 1, and the two are joined as independent reasons to believe.
+Two judgements meet: what the pictures show (cosines from the index) and what files and folders
+are called and say of themselves (SQLite's full text). Filters are the catalog's to answer; the
+index searches within what they leave.
 """
 
 from __future__ import annotations
 
 import asyncio
-import math
 import os
-import re
-import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+from imgqd import duplicates
+from imgqd.catalog import Reader
+from imgqd.index import Allowed, Index
+from imgqd.judge import BEST, NOTHING, Judge
 from imgqd.library import Library
+from imgqd.query import Sort
+from imgqd.query.sql import Condition
+from imgqd.ranking import Hit, ordered, ranked
 from imgqd.records import Found, Vector
 
-_SURE: Final = 2.5
-"""Standard deviations above the library's mean where a match is as likely as not."""
-
-_STEEP: Final = 2.0
-"""How fast belief grows around that point, per standard deviation."""
+_ALL: Final = 1000
+"""Matches that are put into another order than the best first: the best of them are shown."""
 
 _SPARE: Final = 50
 """Pictures asked for beyond the limit: some may have vanished from the disk this moment."""
 
+_FEW: Final = 8
+"""A filter that leaves less than this part of the library is answered before the index is asked.
+
+One that leaves more is held against the nearest pictures instead: to list half of 200,000
+pictures costs more than the search, and most of the nearest meet it anyway.
+"""
+
+_AHEAD: Final = 2000
+"""The nearest pictures that such a filter is held against."""
+
+_BY_RELEVANCE: Final = Sort("relevance")
+
+_EVERYTHING: Final = Condition("1")
+
+Near = list[tuple[int, float]]
+"""(image, cosine), nearest first."""
+
 
 @dataclass(frozen=True, slots=True)
-class Hit:
-    """One place in the answer: a picture, all its files, and why it is there.
+class Wanted:
+    """What is looked for: a vector, names, filters, or any of them; and in which order."""
 
-    `score` is the cosine, None for a file that was found by its name alone.
-    """
-
-    files: tuple[Found, ...]
-    score: float | None
-    relevance: float
-    matched: str
+    vector: Vector | None = None
+    text: str = ""
+    where: Condition | None = None
+    sort: Sort = _BY_RELEVANCE
+    looks: bool = False
+    """Whether there are parts to look for, and not only filters and an order."""
+    pictured: float = 0.0
+    """How much of the vector is a picture's, from 0 (words) to 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,120 +70,155 @@ class Answer:
     total: int
 
 
-@dataclass(frozen=True, slots=True)
-class Judge:
-    """Turns a query's cosine into a relevance, by the same query's cosines over the library.
-
-    A cosine means nothing by itself: its scale depends on model and query. What
-    lies far above the bulk of the library is a match.
-    """
-
-    mean: float
-    deviation: float
-    count: int
-
-    def relevance(self, score: float) -> float:
-        """Return 0 to 1; 0.5 is where a match is as likely as not."""
-        if self.count < 3 or self.deviation < 1e-9:
-            return 0.5
-        # Among n values none lies more than sqrt(n - 1) deviations above the mean (Samuelson).
-        sure = min(_SURE, 0.6 * math.sqrt(self.count - 1))
-        surplus = (score - self.mean) / self.deviation - sure
-        return 1 / (1 + math.exp(-_STEEP * max(-50.0, min(50.0, surplus))))
+async def run(library: Library, wanted: Wanted, limit: int, offset: int) -> Answer:
+    """Return the hits of a page."""
+    hits, total = await everything(library, wanted, offset + limit)
+    return await page(hits, total, limit, offset)
 
 
-async def run(
-    library: Library, vector: Vector | None, text: str, limit: int, offset: int
-) -> Answer:
-    """Return the best hits for a vector (if there is one) and a text (if not empty)."""
-    wanted = offset + limit
-    content, judge = await asyncio.to_thread(_nearest, library, vector, wanted + _SPARE)
-    named = await library.read(lambda reader: reader.named(text, wanted)) if text else []
-    images = list({image for image, _ in content} | {one.image for one in named if one.image})
-    files = await library.read(lambda reader: reader.files_of(images))
-    hits = _rank(content, files, named, text, judge)
-    shown = await asyncio.to_thread(_existing, hits[: wanted + _SPARE])
+async def page(hits: Sequence[Hit], total: int, limit: int, offset: int) -> Answer:
+    """Return a page of a ranking, without what is gone from the disk by now."""
+    most = offset + limit
+    shown = await asyncio.to_thread(existing, hits[: most + _SPARE])
     weak = next((place for place, hit in enumerate(shown) if hit.relevance < 0.5), len(shown))
-    return Answer(tuple(shown[offset:wanted]), weak, max(len(shown), judge.count))
+    return Answer(tuple(shown[offset:most]), weak, max(len(shown), total))
 
 
-def _nearest(
-    library: Library, vector: Vector | None, count: int
-) -> tuple[list[tuple[int, float]], Judge]:
+async def everything(library: Library, wanted: Wanted, most: int) -> tuple[list[Hit], int]:
+    """Return so many hits at least, if there are, and how many pictures could have been found."""
+    if wanted.vector is None and not wanted.text:
+        if wanted.looks:
+            return [], 0  # no model answers, and there are no words that a name could hold
+        return await library.read(lambda reader: _listed(reader, wanted, most + _SPARE))
+    # Another order than the best first needs all matches before it can be made.
+    count = (most if wanted.sort == _BY_RELEVANCE else max(most, _ALL)) + _SPARE
+    near, judge, total = await nearest(library, wanted, count)
+    named = await library.read(
+        lambda reader: reader.named(wanted.text, count, wanted.where) if wanted.text else []
+    )
+
+    def found(reader: Reader) -> tuple[Near, list[Found], dict[int, list[Found]]]:
+        images = {image for image, _ in near} | {one.image for one in named if one.image}
+        files = reader.files_of(sorted(images))
+        return *as_developed(reader, near, named, files), files
+
+    content, by_name, files = await library.read(found)
+    hits = ranked(content, files, by_name, wanted.text, judge)
+    return ordered(hits, wanted.sort), max(total, len(hits))
+
+
+async def folded(library: Library, hits: Sequence[Hit]) -> list[Hit]:
+    """Return the hits with near-duplicates under the best version of each picture."""
+    images = sorted({hit.files[0].image for hit in hits if hit.files[0].image})
+    model, number = library.model, library.model_id
+
+    def read(reader: Reader) -> tuple[dict[int, bytes], dict[int, Vector]]:
+        vectors: dict[int, Vector] = {}
+        if model is not None and number is not None:
+            for ids, rows in reader.vectors(number, model.dim, images):
+                vectors.update(zip(ids, rows, strict=True))
+        return reader.prints(images), vectors
+
+    prints, vectors = await library.read(read)
+    groups = await asyncio.to_thread(lambda: duplicates.fold(hits, prints, vectors))
+    return [
+        replace(
+            best,
+            score=max(
+                (one.score for one in (best, *others) if one.score is not None), default=None
+            ),
+            relevance=max(one.relevance for one in (best, *others)),
+            near=tuple(file for other in others for file in other.files),
+        )
+        for best, others in groups
+    ]
+
+
+def _listed(reader: Reader, wanted: Wanted, most: int) -> tuple[list[Hit], int]:
+    """Return what meets the filters, or everything without any: all of it is meant as much."""
+    images, total = reader.listed(wanted.where or _EVERYTHING, wanted.sort, most)
+    files = reader.files_of(images)
+    hits = [Hit(tuple(files[image]), None, 1.0, "filter") for image in images if image in files]
+    return hits, total
+
+
+async def nearest(library: Library, wanted: Wanted, count: int) -> tuple[Near, Judge, int]:
+    """Return the nearest pictures that the filters leave, their judge, and how many are left."""
+    vector, index, where = wanted.vector, library.index, wanted.where
+    if index is None:
+        return [], NOTHING, 0
+    everywhere = len(index)
+    few = None
+    if where is not None:
+        few = await library.read(lambda reader: reader.matching(where, everywhere // _FEW + 1))
+        if len(few) > everywhere // _FEW:
+            few = None
+    left = everywhere if few is None else len(few)
+    if vector is None:
+        return [], NOTHING, left
+    most = max(count, BEST)
+    if where is None or few is not None:
+        allowed = None if few is None else Allowed(few)
+        near = await asyncio.to_thread(_search, index, vector, most, allowed)
+    else:
+        near = await _among_the_nearest(library, vector, where, most)
+    best = [score for _, score in near]
+    judge = await asyncio.to_thread(index.judge, vector, best, left, wanted.pictured)
+    return near[:count], judge, left
+
+
+async def _among_the_nearest(
+    library: Library, vector: Vector, where: Condition, count: int
+) -> Near:
+    """Return the nearest pictures that meet a filter which leaves many."""
     index = library.index
-    if vector is None or index is None:
-        return [], Judge(0.0, 0.0, 0)
-    found = list(zip(*index.search(vector, count), strict=True))
-    return found, Judge(*index.background(vector), len(index))
+    assert index is not None
+    ahead = await asyncio.to_thread(_search, index, vector, max(_AHEAD, count), None)
+    images = [image for image, _ in ahead]
+    passing = await library.read(lambda reader: reader.passing(images, where))
+    near = [(image, score) for image, score in ahead if image in passing][:count]
+    if len(near) == count or len(ahead) < max(_AHEAD, count):
+        return near
+    # It leaves many, but none of those at the top: now they have to be listed.
+    every = await library.read(lambda reader: reader.matching(where, len(index)))
+    return await asyncio.to_thread(_search, index, vector, count, Allowed(every))
 
 
-def _rank(
+def _search(index: Index, vector: Vector, count: int, allowed: Allowed | None) -> Near:
+    return list(zip(*index.search(vector, count, allowed), strict=True))
+
+
+def as_developed(
+    reader: Reader,
     content: Sequence[tuple[int, float]],
-    files: dict[int, list[Found]],
     named: Sequence[Found],
-    text: str,
-    judge: Judge,
-) -> list[Hit]:
-    scores = {image: score for image, score in content if image in files}
-    shown: dict[int | bytes, list[Found]] = {image: files[image] for image in scores}
-    names: dict[int | bytes, float] = {}
-    for one in named:
-        key = one.image or one.path
-        if key not in names:
-            # The best by its name comes first of those that show the same.
-            group = files.get(one.image, ())
-            shown[key] = [one, *(other for other in group if other.path != one.path)]
-        names[key] = max(names.get(key, 0.0), name_relevance(text, one.path))
-    hits = []
-    for key, group in shown.items():
-        score = scores.get(key) if isinstance(key, int) else None
-        by_content = 0.0 if score is None else judge.relevance(score)
-        by_name = names.get(key, 0.0)
-        joined = 1 - (1 - by_content) * (1 - by_name)
-        hits.append(Hit(tuple(group), score, joined, _matched(by_content, by_name)))
-    hits.sort(key=lambda hit: (-hit.relevance, -(hit.score or 0.0), hit.files[0].path))
-    return hits
+    files: dict[int, list[Found]],
+) -> tuple[list[tuple[int, float]], list[Found]]:
+    """Let a RAW file and the JPEG beside it be one: the JPEG, the other among its files."""
+    developed = reader.pairs(one for group in files.values() for one in group)
+    lacking = (developed.keys() | developed.values()) - files.keys()
+    files.update(reader.files_of(sorted(lacking)))
+    for raw, image in developed.items():
+        files[image] = [*files.get(image, []), *files.pop(raw, [])]
+    best: dict[int, float] = {}
+    for image, score in content:
+        key = developed.get(image, image)
+        best[key] = max(score, best.get(key, -1.0))
+    ranked = sorted(best.items(), key=lambda pair: -pair[1])
+    # By name, too, the JPEG stands for both.
+    return ranked, [
+        files[developed[one.image]][0] if one.image in developed else one for one in named
+    ]
 
 
-def _matched(by_content: float, by_name: float) -> str:
-    if by_name == 0:
-        return "content"
-    return "both" if by_content >= 0.5 else "name"
-
-
-def name_relevance(text: str, path: bytes) -> float:
-    """Return how surely a file is meant, whose name and folder hold all words of the text.
-
-    A name that is the text: certain. A name with all its words: likely, the more
-    of the name they are. A folder that helps out: a hint, not a match by itself.
-    """
-    asked = _words(text)
-    if not asked:
-        return 0.3
-    stem = _words(os.path.splitext(os.path.basename(path))[0].decode(errors="replace"))
-    full = _words(os.path.basename(path).decode(errors="replace"))
-    if asked in (stem, full):
-        return 0.99
-    held = sum(any(word.startswith(one) for word in full) for one in asked)
-    if held < len(asked):
-        return 0.3
-    return 0.5 + 0.4 * min(1.0, len(asked) / max(1, len(stem)))
-
-
-def _words(text: str) -> list[str]:
-    # Without accents, as the catalog's own search by name.
-    letters = unicodedata.normalize("NFKD", text.casefold())
-    plain = "".join(one for one in letters if not unicodedata.combining(one))
-    return re.findall(r"[^\W_]+", plain)
-
-
-def _existing(hits: Sequence[Hit]) -> list[Hit]:
+def existing(hits: Sequence[Hit]) -> list[Hit]:
     """Drop files that are gone from the disk: an answer leads to a file, whatever is pending."""
     kept = []
     for hit in hits:
         files = tuple(one for one in hit.files if _is_there(one.path))
         if files:
-            kept.append(Hit(files, hit.score, hit.relevance, hit.matched))
+            near = tuple(one for one in hit.near if _is_there(one.path))
+            kept.append(replace(hit, files=files, near=near))
     return kept
 
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 from imgq import protocol
 
 _READ: Final = 1 << 20
-_MAX_FDS: Final = 1
+_MAX_FDS: Final = 2
 
 
 class Fault(Exception):
@@ -45,8 +45,8 @@ class Line:
     def serve(self, handlers: Mapping[str, Handler]) -> None:
         """Answer requests in their order until the core hangs up.
 
-        A file descriptor that arrives with a request is handed to the handler
-        as `params["fd"]`; the handler owns it. Raises ProtocolError when the
+        File descriptors that arrive with a request are handed to the handler
+        as `params["fds"]`; the handler owns them. Raises ProtocolError when the
         core sends what is no message: then nothing can be trusted any more.
         """
         # Whether the core closed the line or died: there is nobody left to answer.
@@ -61,7 +61,7 @@ class Line:
             for message in self._reader.feed(data):
                 if isinstance(message, protocol.Request):
                     if descriptors:
-                        message.params["fd"] = descriptors.pop()
+                        message.params["fds"], descriptors = descriptors, []
                     self._socket.sendall(_answer(handlers, message))
             for unclaimed in descriptors:
                 os.close(unclaimed)

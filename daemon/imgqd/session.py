@@ -178,6 +178,10 @@ class Session:
         if self._task is not None:
             self._task.cancel()
 
+    def drop(self) -> None:
+        """Hang up at once."""
+        self._writer.transport.abort()
+
     def close(self) -> None:
         """Close the connection; what the kernel has not taken by now is not waited for."""
         if self.is_stuck:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from imgq.protocol import wire_path
-from imgqd.freshness import Freshness
+from imgqd.freshness import Freshness, earliest
 from imgqd.intake import Intake
 from imgqd.library import Library
 from imgqd.machine import memory_of
@@ -57,10 +57,13 @@ class Status:
 
     async def as_of(self) -> tuple[float, int]:
         """Return (time up to which the answers are complete, files that wait)."""
+        under_way = self._freshness.oldest(None)
         oldest = await self._library.read(lambda reader: reader.oldest_pending())
         pending = 0 if oldest is None else await self._pending()
         unsettled = self._intake.unsettled
-        return self._freshness.as_of(oldest, self._roots.blind_since()), pending + unsettled
+        # What was under way a moment ago may be in the catalog by now, unseen by that question.
+        claim = self._freshness.as_of(earliest(under_way, oldest), self._roots.blind_since())
+        return claim, pending + unsettled
 
     async def _pending(self) -> int:
         """Count what waits; a count of very many is good for a moment, as it takes a while."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from imgq.protocol import path_bytes
-from imgqd import inotify, mounts, presets
+from imgqd import formats, inotify, mounts, presets
 from imgqd.findings import Finding, bad, counted, fine, size, warning
 from imgqd.records import shown
 
@@ -126,6 +127,37 @@ def _watching(why: str, kind: str) -> str:
     if mounts.is_remote(kind) or "elsewhere" in why:
         return "nothing: it is looked through every watch.rescan, and before each --sync"
     return "imgqctl rescan tries to watch it again"
+
+
+def sandbox(bounds: str, held: Mapping[str, Any]) -> Finding:
+    """Judge what holds the decoders back, by what one of them said of itself."""
+    layers = [f"Landlock (ABI {held['landlock']})"] if held["landlock"] else []
+    layers += [
+        words
+        for name, words in (("seccomp", "seccomp"), ("no_new_privs", "no privileges"))
+        if held[name]
+    ]
+    confined = ", ".join(["an open file and nothing else", *layers])
+    said = f"decoders: {confined}; {bounds}"
+    missing = held["missing"]
+    if not missing:
+        return fine(said)
+    if sys.platform != "linux":
+        return fine(f"{said}; {'; '.join(missing)}")
+    return warning(
+        f"{said}; missing: {'; '.join(missing)}",
+        "a kernel of 5.13 or later has Landlock, the system's package libseccomp has seccomp",
+    )
+
+
+def decoders(installed: Mapping[str, str]) -> Finding:
+    """Judge which decoders are installed."""
+    known = ", ".join(f"{name} {version}" for name, version in sorted(installed.items()))
+    missing = [package for package in formats.PACKAGES if package not in installed]
+    if not missing:
+        return fine(known)
+    lost = "; ".join(f"without {one} no {formats.PACKAGES[one]}" for one in missing)
+    return warning(f"{known}; {lost}", f"pip install {' '.join(missing)}, then: imgqctl rescan")
 
 
 def _raising(limit: str, number: int) -> str:

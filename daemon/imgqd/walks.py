@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import stat
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Final
 
 from imgqd import scan
 from imgqd.bell import Bell
 from imgqd.catalog import Reader
 from imgqd.freshness import Freshness
-from imgqd.intake import BLOCK, Intake
+from imgqd.intake import BLOCK, Intake, Missed
 from imgqd.library import Library
 from imgqd.records import Hint, Root, Walked, shown
 from imgqd.scope import Scope, is_within
@@ -40,6 +43,7 @@ class Walks:
         scope: Callable[[], Scope],
         roots: Callable[[], Sequence[Root]],
         identity_holds: Callable[[Root], bool],
+        missed: Missed,
         walked: Callable[[Walked], None],
         drained: Callable[[], Awaitable[None]],
     ) -> None:
@@ -50,6 +54,7 @@ class Walks:
         self._scope = scope
         self._roots = roots
         self._identity_holds = identity_holds
+        self._missed = missed
         self._walked = walked
         self._drained = drained
         self._queue: dict[bytes, tuple[float, int]] = {}
@@ -103,13 +108,20 @@ class Walks:
         while (block := await asyncio.to_thread(_gather, walk)) is not None:
             await self._intake.room()
             await self._intake.follow([Hint(path, noticed, live=False) for path in block])
-        await self._forget_unmet(top, root, scope, tally)
+        await self._forget_unmet(top, root, scope, tally, noticed)
+        if not self._identity_holds(root):
+            # Whatever was met is half the truth: it is walked again when it is back.
+            ticket = self._freshness.hold(noticed)
+            self._missed(root.path, partial(self._freshness.release, ticket))
+            return
         spent = time.monotonic() - clock
         self._walked(Walked(top, root.path, began, spent, tally.folders, tally.unreadable))
         for folder in tally.unreadable:
             log.info("cannot read %s: its pictures stay as they were", shown(folder))
 
-    async def _forget_unmet(self, top: bytes, root: Root, scope: Scope, tally: scan.Tally) -> None:
+    async def _forget_unmet(
+        self, top: bytes, root: Root, scope: Scope, tally: scan.Tally, noticed: float
+    ) -> None:
         def unmet(reader: Reader) -> list[bytes]:
             return [
                 folder
@@ -120,9 +132,27 @@ class Walks:
             ]
 
         gone = await self._library.read(unmet)
+        back = await asyncio.to_thread(_still_there, gone, scope)
+        for folder in back:
+            self.walk(folder, noticed)
+        gone = [folder for folder in gone if folder not in back]
         if gone and self._identity_holds(root):
             now = time.time()
             await self._library.change(lambda writer: writer.forget_folders(gone, now))
+
+
+def _still_there(folders: Iterable[bytes], scope: Scope) -> set[bytes]:
+    """Return the folders that are there and count: their root was away while it was walked."""
+    found = set()
+    for folder in folders:
+        try:
+            is_folder = stat.S_ISDIR(os.lstat(folder).st_mode)
+        except OSError:
+            continue
+        # A path in the folder asks for the folder's own `.nomedia`, too.
+        if is_folder and scope.exclusion(os.path.join(folder, b"x")) is None:
+            found.add(folder)
+    return found
 
 
 def _gather(walk: Iterator[list[bytes]]) -> list[bytes] | None:

@@ -107,7 +107,7 @@ class FakeDaemon:
         }
         self.calls: list[tuple[str, Params]] = []
         self.left = threading.Event()
-        self._leaving = False
+        self._leaving = self._stays = False
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(path))
         self._listener.listen()
@@ -128,6 +128,10 @@ class FakeDaemon:
     def leave_after_answer(self) -> None:
         """Hang up when the request that is being answered has been."""
         self._leaving = True
+
+    def leave_once(self) -> None:
+        """Hang up when the request that is being answered has been, and stay for the next one."""
+        self._leaving = self._stays = True
 
     def close(self) -> None:
         self.stop_listening()
@@ -160,6 +164,7 @@ class FakeDaemon:
                     assert isinstance(message, protocol.Request)
                     self._answer(connection, message)
                     if self._leaving:
+                        self._leaving = not self._stays
                         self.left.set()
                         return
 

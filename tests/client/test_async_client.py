@@ -268,3 +268,24 @@ def test_shutdown_says_so_when_the_daemon_stays(daemon: FakeDaemon) -> None:
             await client.shutdown(timeout=0.01)
 
     scene(act)
+
+
+def test_following_keeps_every_match_that_comes_during_another_call(daemon: FakeDaemon) -> None:
+    def hello(_: Any, push: Any) -> Any:
+        for number in range(600):
+            push(subscription=7, topic="matches", results=[], cursor=f"{number}", restarted=False)
+        return HELLO
+
+    begun = {"subscription": 7, "cursor": "begun", "restarted": False}
+    daemon.answers |= {"hello": hello, "subscribe": begun}
+
+    async def act(client: AsyncClient) -> None:
+        events = await client.follow("a cat", like="/x/../y", cursor="c")
+        await client.hello()
+        seen = [(await anext(events)).cursor for _ in range(601)]
+        assert seen == ["begun", *map(str, range(600))]
+
+    scene(act)
+    assert daemon.called("subscribe") == [
+        {"topics": ["matches"], "query": "a cat", "like": "/y", "cursor": "c"}
+    ]

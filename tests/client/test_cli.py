@@ -277,3 +277,23 @@ def test_help_and_version_are_for_standard_output(
     out, err = capsysbinary.readouterr()
     assert out.startswith(said)
     assert err == b""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["beach", "-people"], "beach -people"),
+        (["-people", "beach", "-n", "5"], "-people beach"),
+        (["-new york", "beach"], "-new york beach"),
+        (["beach", "-n5", "--all"], "beach"),
+        (["-taken:2023", "-0"], "-taken:2023"),
+        (["a", "--", "--all", "-n"], "a --all -n"),
+    ],
+)
+def test_a_word_with_a_minus_is_part_of_the_line(
+    daemon: FakeDaemon, capsysbinary: Captured, arguments: list[str], line: str
+) -> None:
+    daemon.answers["search"] = found(*THREE)
+    assert main(arguments) == 0
+    assert daemon.called("search")[0]["query"] == line
+    assert capsysbinary.readouterr().err == b""

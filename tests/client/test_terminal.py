@@ -99,3 +99,17 @@ def test_weak_matches_that_are_shown_need_no_hint() -> None:
 
 def test_columns_stand_below_each_other_whatever_their_script() -> None:
     assert table([("写真", "1"), ("a", "2")]) == ["写真  1", "a     2"]
+
+
+def test_a_line_that_was_more_than_words_is_said_back_and_what_was_not_followed() -> None:
+    understood = [
+        {"kind": "words", "text": "beach", "start": 0, "end": 5, "means": "shows beach"},
+        {"kind": "date", "text": "2023", "start": 6, "end": 10, "means": "taken 2023"},
+    ]
+    problems = [{"start": 11, "end": 17, "reason": "no width: write w:>4000"}]
+    told = answer(understood=understood, problems=problems, weak_from=4)
+    assert list(hints(told, NOW, weak=True)) == [
+        "understood: shows beach; taken 2023",
+        "not followed: no width: write w:>4000",
+    ]
+    assert list(hints(answer(understood=understood[:1], weak_from=4), NOW, weak=True)) == []

@@ -7,6 +7,7 @@ import io
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,8 @@ async def decode(decoders: Decoders, path: Path, model: Model = MODEL) -> tuple[
     async with decoders.session() as session:
         with opened(name, Stamp.of(os.lstat(name))) as fd:
             picture = await session.identify(fd)
-            return picture, await session.pixels(model)
+            data, print_ = await session.pixels(model)
+            return replace(picture, print=print_), data
 
 
 async def reason(decoders: Decoders, path: Path) -> str:

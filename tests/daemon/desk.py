@@ -15,12 +15,20 @@ from imgqd.api import Api
 from imgqd.bell import Bell
 from imgqd.config import Settings
 from imgqd.core import Core
+from imgqd.ranking import Hit
 from imgqd.scope import Scope
 from imgqd.search import Answer
 from imgqd.server import Problem
 from imgqd.session import Session
 
 STATUS = {"state": "idle", "roots": [{"path": "/p"}]}
+
+
+class _Guest(SimpleNamespace):
+    """A session as far as handlers know it, told from others by itself."""
+
+    def __hash__(self) -> int:  # type: ignore[override]  # the base has none, being compared by value
+        return id(self)
 
 
 class FakeCore:
@@ -92,16 +100,25 @@ class Desk:
             self.core = FakeCore()
             self.prepare(self.core)
 
-            async def run(*arguments: Any) -> Answer:
+            async def everything(*arguments: Any) -> tuple[tuple[Hit, ...], int]:
                 self.core.asked.append(("search", arguments[1:]))
+                return self.core.answer.hits, self.core.answer.total
+
+            async def page(*arguments: Any) -> Answer:
+                self.core.asked.append(("page", arguments[2:]))
                 return self.core.answer
 
-            self._patch.setattr("imgqd.search.run", run)
+            self._patch.setattr("imgqd.search.everything", everything)
+            self._patch.setattr("imgqd.search.page", page)
             api = Api(cast("Core", self.core), "1.2.3")
             session = cast(
                 "Session",
-                SimpleNamespace(
-                    subscriptions={}, notify=self._notify, pid=1, in_order=contextlib.nullcontext
+                _Guest(
+                    subscriptions={},
+                    notify=self._notify,
+                    pid=1,
+                    in_order=contextlib.nullcontext,
+                    is_stuck=False,
                 ),
             )
             results = [await api.table()[name](session, params) for name, params in requests]

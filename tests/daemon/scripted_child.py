@@ -38,7 +38,7 @@ def tell(params: dict[str, Any]) -> int:
 
 
 def read(params: dict[str, Any]) -> bytes:
-    with os.fdopen(params["fd"], "rb") as file:
+    with os.fdopen(params["fds"][0], "rb") as file:
         return file.read()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,10 @@ from imgqd import child
 from imgqd.config import ServerSettings, Settings, SettingsError
 from imgqd.embed import NoModel
 from imgqd.pulse import NotInSync
-from imgqd.records import Found
-from imgqd.search import Answer, Hit
+from imgqd.ranking import Hit
+from imgqd.records import Found, Metadata
+from imgqd.results import result
+from imgqd.search import Answer
 
 
 @pytest.fixture
@@ -104,8 +108,8 @@ def test_the_limits_of_a_search_are_settings(desk: Desk) -> None:
         ({"limit": 10, "offset": 7}, (3, 7)),
     ):
         desk.ask("search", query="x", **params)
-        [(_, arguments)] = [one for one in desk.core.asked if one[0] == "search"]
-        assert arguments[2:] == expected
+        [(_, page)] = [one for one in desk.core.asked if one[0] == "page"]
+        assert page == expected
 
 
 def test_an_answer_says_what_it_found_and_how_far_it_may_be_trusted(desk: Desk) -> None:
@@ -124,11 +128,17 @@ def test_an_answer_says_what_it_found_and_how_far_it_may_be_trusted(desk: Desk) 
             {
                 "path": "/p/a.png", "score": 0.3, "relevance": 0.9, "image_id": 5, "width": 4,
                 "height": 3, "format": "png", "size": 10, "mtime": 1.5, "matched": "content",
-                "also": [b"/p/\xff.png"],
+                "also": [b"/p/\xff.png"], "near": [], "taken_at": 1.5, "taken_offset": None,
+                "taken_from": "file", "camera": None, "lens": None, "latitude": None,
+                "longitude": None, "rating": None, "keywords": [], "title": None,
+                "description": None, "software": None, "screenshot": False, "frames": 1,
             }
         ],
         "weak_from": 1, "total": 40, "model": "demo", "as_of": 42.0, "pending": 3,
-        "degraded": ["x"],
+        "degraded": ["x"], "problems": [],
+        "understood": [
+            {"kind": "words", "text": "cat", "start": 0, "end": 3, "means": "shows cat"}
+        ],
     }  # fmt: skip
     assert ("encode", "cat") in desk.core.asked
     everything = desk.ask("search", query="cat", all=True)["results"]
@@ -149,7 +159,8 @@ def test_without_a_model_names_answer_and_the_answer_says_so(desk: Desk) -> None
     answer = desk.ask("search", query="cat")
     assert answer["model"] is None
     [(_, arguments)] = [one for one in desk.core.asked if one[0] == "search"]
-    assert arguments[0] is None
+    assert arguments[0].vector is None
+    assert arguments[0].text == "cat"
 
 
 def test_a_search_may_wait_until_all_is_in(desk: Desk) -> None:
@@ -157,8 +168,9 @@ def test_a_search_may_wait_until_all_is_in(desk: Desk) -> None:
     assert desk.core.asked[0] == ("sync", (7.0,))
 
 
-def test_like_needs_a_picture_that_is_indexed(desk: Desk) -> None:
-    code, text = desk.refusal("search", like="/p/a.png")
+def test_like_needs_a_picture_that_is_there(desk: Desk) -> None:
+    assert desk.refusal("search", like="/p/a.png") == ("not_found", "/p/a.png does not exist")
+    code, text = desk.refusal("search", query="like:#7")
     assert code == "not_found"
     assert "imgqctl why" in text
 
@@ -257,3 +269,24 @@ def test_shutdown_asks_the_daemon_to_stop(desk: Desk, monkeypatch: pytest.Monkey
     monkeypatch.setattr(module, "_FAREWELL", 0)
     assert desk.ask("shutdown") == {}
     assert desk.core.stop_requested.is_set()
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (
+            Metadata(taken="2023-07-14T18:20:05", taken_offset=3600, taken_from="xmp"),
+            (1689355205.0, 3600, "xmp"),
+        ),
+        (Metadata(taken="2023-07-14T18:20:05", taken_from="exif"), (None, None, "exif")),
+        (Metadata(), (1.5, None, "file")),
+    ],
+)
+def test_the_time_of_a_photograph_says_where_it_is_from(
+    said: Metadata, expected: tuple[float | None, int | None, str]
+) -> None:
+    row = result(Hit((replace(found(b"/p/a.png"), metadata=said),), 0.3, 0.9, "content"))
+    at, offset, source = expected
+    if at is None:  # by the clock of the machine that runs this
+        at = datetime.fromisoformat("2023-07-14T18:20:05").timestamp()
+    assert (row["taken_at"], row["taken_offset"], row["taken_from"]) == (at, offset, source)

@@ -9,7 +9,6 @@ from typing import Any, cast
 import pytest
 
 from daemon.desk import STATUS, Desk, FakeCore
-from imgqd import api as module
 from imgqd.api import Api
 from imgqd.core import Core
 from imgqd.server import Problem
@@ -66,10 +65,10 @@ def test_a_change_while_the_status_is_put_together_is_told_too(
 
         core.status.full = full
         session = cast("Session", SimpleNamespace(notify=notify, subscriptions={}))
-        await api.subscribe(session, {"topics": ["status"]})
+        await api.table()["subscribe"](session, {"topics": ["status"]})
         await asyncio.wait_for(told.wait(), 5)
         api.closed(session)
         return looks
 
-    monkeypatch.setattr(module, "_PERIOD", 0)
+    monkeypatch.setattr("imgqd.subscriptions._PERIOD", 0)
     assert asyncio.run(scene()) == [0, 1]

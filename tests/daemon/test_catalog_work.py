@@ -45,6 +45,23 @@ def test_a_file_that_was_tried_goes_behind_those_that_were_not(shelf: Shelf) -> 
     assert names(shelf, 3) == ["c.png", "a.png", "b.png"]
 
 
+def test_files_that_the_daemon_died_with_three_times_come_one_by_one(shelf: Shelf) -> None:
+    for name in ("a.png", "b.png"):
+        shelf.look(shelf.write(f"one/{name}", name.encode()))
+    for _ in range(3):
+        assert len(shelf.take()) == 2
+    [suspect] = shelf.take()
+    assert shelf.writer.take(10, [suspect.file]) == []
+    # What was not there then is not held up.
+    shelf.look(shelf.write("one/c.png", b"c"))
+    [new] = shelf.writer.take(10, [suspect.file])
+    assert os.path.basename(new.path) == b"c.png"
+    # Only who was alone is blamed: the other has its three attempts still.
+    assert [work.attempts for work in shelf.take(1)] == [1]
+    shelf.commit(new)
+    assert [work.attempts for work in shelf.take()] == [3]
+
+
 def test_an_attempt_is_on_the_disk_before_the_file_is_given_out(shelf: Shelf) -> None:
     shelf.look(shelf.write("one/a.png", b"a"))
     assert [work.attempts for work in shelf.take()] == [0]

@@ -119,6 +119,20 @@ def test_a_child_killed_from_outside_is_noticed_without_a_call() -> None:
     asyncio.run(scene())
 
 
+@pytest.mark.parametrize("size", [1, 10_000_000])
+def test_from_its_first_failed_call_on_a_child_is_not_alive(size: int) -> None:
+    async def scene() -> None:
+        for _ in range(10):
+            async with running() as one:
+                await one.call("echo", {})
+                os.kill(one.pid, signal.SIGKILL)
+                with pytest.raises(Died):
+                    await one.call("echo", {"data": b"x" * size})
+                assert not one.alive
+
+    asyncio.run(scene())
+
+
 def test_a_child_that_sends_nonsense_is_ended() -> None:
     async def scene() -> None:
         # Its mistake is on its socket, where messages should be.
@@ -160,7 +174,7 @@ def test_a_descriptor_that_is_lent_is_read_by_the_child_and_stays_ours() -> None
                 file.flush()
                 for _ in range(50):
                     file.seek(0)
-                    assert await one.call("read", {}, file.fileno()) == b"content"
+                    assert await one.call("read", {}, (file.fileno(),)) == b"content"
                 assert file.tell() == 7  # it is open still, and the very same
 
     asyncio.run(scene())

@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import socket
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any, cast
 
 import pytest
 
-from imgqd import config, premises, verdicts
+from imgqd import config, formats, premises, verdicts
 from imgqd.catalog import Writer
 from imgqd.config import Settings
 from imgqd.core import Core
@@ -234,6 +235,28 @@ def test_a_sound_catalog_is_fine_and_a_damaged_one_is_not(tmp_path: Path) -> Non
     assert "is damaged: " in broken.detail
 
 
+# The decoders
+
+HELD = {"landlock": 7, "seccomp": True, "no_new_privs": True, "limits": True, "missing": []}
+
+
+def test_a_decoder_that_is_held_by_everything_is_fine_and_what_lacks_is_named() -> None:
+    whole = verdicts.sandbox("2 GiB a picture", HELD)
+    assert whole.state == "fine"
+    assert "Landlock (ABI 7), seccomp, no privileges; 2 GiB a picture" in whole.detail
+    part = verdicts.sandbox("", {**HELD, "landlock": 0, "missing": ["Landlock: not implemented"]})
+    assert part.state == ("warning" if sys.platform == "linux" else "fine")
+    assert "Landlock: not implemented" in part.detail
+
+
+def test_missing_decoders_come_with_what_is_lost_and_the_command() -> None:
+    assert verdicts.decoders(dict.fromkeys(("pillow", *formats.PACKAGES), "1.0")).state == "fine"
+    some = verdicts.decoders({"pillow": "13.0", "rawpy": "1", "tifffile": "2"})
+    assert some.state == "warning"
+    assert "without pi-heif no HEIC and HEIF" in some.detail
+    assert some.remedy == "pip install pi-heif imagecodecs, then: imgqctl rescan"
+
+
 # The whole
 
 
@@ -252,7 +275,7 @@ def test_a_check_that_fails_is_a_finding_and_the_others_go_on(
     assert "checking audit" in caplog.text
     assert list(by_name) == [
         "daemon", "settings", "socket", "state", "catalog", "folder", "watches", "changes",
-        "model", "accelerator", "sandbox", "memory", "index", "audit",
+        "model", "accelerator", "decoders", "sandbox", "memory", "index", "audit",
     ]  # fmt: skip
     for row in rows:
         assert row["state"] in {"fine", "warning", "bad"}

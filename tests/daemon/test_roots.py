@@ -33,6 +33,7 @@ class FakeWatcher:
         self.is_deaf = False
         self.restarts = 0
         self.behind: float | None = None
+        self.is_asked = False
 
     def add(self, root: bytes) -> None:
         if self.trouble is not None:
@@ -43,6 +44,7 @@ class FakeWatcher:
         pass
 
     def lost(self) -> set[bytes]:
+        self.is_asked = True
         return set()
 
     def restart(self) -> None:
@@ -66,6 +68,7 @@ class Yard:
         self.watcher = FakeWatcher()
         self.walks: list[tuple[bytes, float]] = []
         self.asked = asyncio.Event()
+        self.changed = Bell()
         self.settled = 0
         self._catalog = base / "catalog.sqlite3"
 
@@ -75,7 +78,7 @@ class Yard:
             roots = Roots(
                 library,
                 cast("Watcher", self.watcher),
-                Bell(),
+                self.changed,
                 3600.0,
                 lambda: PROVED,
                 self._walk,
@@ -129,6 +132,26 @@ def test_what_the_watcher_may_be_carrying_at_the_moment_is_not_claimed(yard: Yar
     async def scene(roots: Roots) -> None:
         yard.watcher.behind = 1000.0
         assert roots.blind_since() == 1000.0 - LAG
+
+    yard.play(scene)
+
+
+def test_a_root_that_was_found_away_is_watched_and_walked_anew_though_it_is_back(
+    yard: Yard,
+) -> None:
+    async def scene(roots: Roots) -> None:
+        looked: list[bool] = []
+        yard.walks.clear()
+        roots.doubt(yard.path, lambda: looked.append(True))
+        assert not looked
+        rung = yard.changed.next()
+        await roots.look()
+        assert looked == [True]
+        await asyncio.wait_for(rung.wait(), 5)
+        assert yard.watcher.added == [yard.path] * 2
+        assert [top for top, _ in yard.walks] == [yard.path]
+        await roots.look()
+        assert len(yard.walks) == 1
 
     yard.play(scene)
 
@@ -261,5 +284,23 @@ def test_a_due_walk_comes_by_itself(yard: Yard) -> None:
             await yard.asked.wait()
         task.cancel()
         assert roots.cover[yard.path].due == float("inf")
+
+    yard.play(scene)
+
+
+def test_a_look_that_is_given_up_leaves_its_doubts_to_the_next(yard: Yard) -> None:
+    async def scene(roots: Roots) -> None:
+        looked: list[bool] = []
+        roots.doubt(yard.path, lambda: looked.append(True))
+        yard.watcher.is_asked = False
+        given_up = asyncio.create_task(roots.look())
+        while not yard.watcher.is_asked:  # noqa: ASYNC110 - the watcher is asked in passing
+            await asyncio.sleep(0)
+        given_up.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await given_up
+        assert looked == []
+        await roots.look()
+        assert looked == [True]
 
     yard.play(scene)

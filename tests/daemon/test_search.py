@@ -7,18 +7,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from daemon.shelf import DIM, Shelf, vector_of
 from imgqd import search
 from imgqd.catalog import Reader
 from imgqd.index import Index
 from imgqd.library import Library
-from imgqd.records import Vector
-from imgqd.search import Answer, Judge, name_relevance
+from imgqd.query import Sort
+from imgqd.ranking import name_relevance
+from imgqd.records import Found, Vector
+from imgqd.search import Answer, Wanted
 
 T = TypeVar("T")
 
@@ -54,7 +53,8 @@ def ask(
     *,
     indexed: bool = True,
 ) -> Answer:
-    return asyncio.run(search.run(Books(shelf, indexed=indexed), vector, text, limit, offset))
+    wanted = Wanted(vector, text)
+    return asyncio.run(search.run(Books(shelf, indexed=indexed), wanted, limit, offset))
 
 
 def names(answer: Answer) -> list[str]:
@@ -175,7 +175,7 @@ def test_pictures_of_the_same_relevance_keep_one_order(shelf: Shelf) -> None:
         ("sleeping cat", b"/p/my cat sleeping.jpg", 0.7, 0.9),
         ("sleep", b"/p/sleeping.jpg", 0.5, 0.9),
         ("beach", b"/p/beach/img1.jpg", 0.0, 0.49),
-        ("beach img1", b"/p/beach/img1.jpg", 0.0, 0.49),
+        ("beach img1", b"/p/beach/img1.jpg", 0.5, 0.6),
         ("", b"/p/a.jpg", 0.0, 0.49),
         ("...", b"/p/\xff.jpg", 0.0, 0.49),
     ],
@@ -183,45 +183,7 @@ def test_pictures_of_the_same_relevance_keep_one_order(shelf: Shelf) -> None:
 def test_a_name_is_believed_as_far_as_it_says_what_was_asked(
     text: str, path: bytes, least: float, most: float
 ) -> None:
-    assert least <= name_relevance(text, path) <= most
-
-
-scores = st.floats(-1, 1, allow_nan=False)
-
-
-@given(scores, scores, scores, st.floats(0, 1), st.integers(0, 10**6))
-def test_relevance_lies_between_0_and_1_and_grows_with_the_score(
-    one: float, other: float, mean: float, deviation: float, count: int
-) -> None:
-    judge = Judge(mean, deviation, count)
-    low, high = sorted((one, other))
-    assert 0 <= judge.relevance(low) <= judge.relevance(high) <= 1
-
-
-@pytest.mark.parametrize("count", [3, 5, 10, 100, 10_000])
-def test_one_that_stands_out_is_a_match_however_small_the_library(count: int) -> None:
-    values = np.zeros(count)
-    values[0] = 1.0
-    judge = Judge(float(values.mean()), float(values.std()), count)
-    assert judge.relevance(1.0) > 0.5
-    assert judge.relevance(0.0) < 0.5
-
-
-def test_a_library_in_which_nothing_stands_out_has_no_sure_match() -> None:
-    values = np.random.default_rng(1).normal(0.2, 0.02, 5000)
-    judge = Judge(float(values.mean()), float(values.std()), len(values))
-    matches = sum(judge.relevance(float(value)) >= 0.5 for value in values)
-    assert matches < 0.02 * len(values)
-
-
-@pytest.mark.parametrize("judge", [Judge(0.2, 0.1, 2), Judge(0.2, 0.0, 1000), Judge(0, 0, 0)])
-def test_where_nothing_can_be_judged_all_may_match(judge: Judge) -> None:
-    assert judge.relevance(0.3) == 0.5
-
-
-def test_relevance_is_comparable_across_queries_of_other_scales() -> None:
-    small, large = Judge(0.1, 0.01, 1000), Judge(0.5, 0.1, 1000)
-    assert small.relevance(0.13) == pytest.approx(large.relevance(0.8))
+    assert least <= name_relevance(text, Found(1, path, 1, 1, "png", 1, 1)) <= most
 
 
 def test_a_file_found_by_its_name_comes_with_its_copies_and_before_them(shelf: Shelf) -> None:
@@ -245,3 +207,15 @@ def test_what_may_not_be_looked_at_stays_and_what_is_gone_does_not(
 
     monkeypatch.setattr("imgqd.search.os.lstat", refuse)
     assert bool(ask(shelf, vector_of(b"a")).hits) is stays
+
+
+def test_an_order_alone_lists_everything_and_what_no_model_understands_lists_nothing(
+    shelf: Shelf,
+) -> None:
+    fill(shelf, 5)
+
+    def run(wanted: Wanted) -> Answer:
+        return asyncio.run(search.run(Books(shelf), wanted, 20, 0))
+
+    assert len(run(Wanted(sort=Sort("date"))).hits) == 5
+    assert run(Wanted(looks=True)).hits == ()

@@ -229,10 +229,11 @@ def test_the_embedder_ends_when_idle_and_comes_back_for_new_pictures(own_house: 
 
 def test_a_killed_embedder_is_started_again_and_its_batch_repeated(own_house: House) -> None:
     house = own_house
-    for number in range(300):
+    # Enough that a status, four in a second, falls into the middle of it.
+    for number in range(900):
         picture(house.pictures / f"{number}.png", number)
     house.start()
-    house.wait(lambda status: 0 < status.raw["model"]["vectors"] < 250)
+    house.wait(lambda status: 0 < status.raw["model"]["vectors"] < 850)
     subprocess.run(
         ["pkill", "-KILL", "-P", str(house.pid), "-f", "imgqd.embedder [0-9]+ image"],
         check=True,
@@ -240,7 +241,7 @@ def test_a_killed_embedder_is_started_again_and_its_batch_repeated(own_house: Ho
     house.assert_true()
     status = house.status()
     assert status.raw["failed"] == {}
-    assert status.raw["pictures"] == 300
+    assert status.raw["pictures"] == 900
 
 
 def test_a_damaged_catalog_is_set_aside_and_built_again(plain_house: House) -> None:

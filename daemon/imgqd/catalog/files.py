@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from typing import Final
+from typing import Final, NamedTuple
 
+from imgqd import sidecar
+from imgqd.catalog.facts import SAID
 from imgqd.catalog.store import BELOW, below
 from imgqd.records import Observed, Stamp
 
@@ -21,7 +23,7 @@ and an inode may have been given to another file.
 """
 
 _TWINS: Final = """
-    SELECT file.id, folder.path, file.name, file.image FROM file
+    SELECT file.id, folder.path, file.name, file.image, file.sidecar FROM file
     JOIN folder ON folder.id = file.folder JOIN root ON root.id = folder.root
     WHERE file.inode = ? AND file.dev = ? AND file.size = ? AND file.mtime_ns = ?
       AND file.image IS NOT NULL AND root.online
@@ -31,22 +33,32 @@ _KIN: Final = """
     JOIN folder ON folder.id = file.folder WHERE file.inode = ? AND file.dev = ?
 """
 _DEPART: Final = """
-    INSERT INTO departed (inode, dev, size, mtime_ns, image, gone)
-    SELECT inode, dev, size, mtime_ns, image, ? FROM file WHERE id = ? AND image IS NOT NULL
+    INSERT INTO departed (inode, dev, size, mtime_ns, image, gone, sidecar)
+    SELECT inode, dev, size, mtime_ns, image, ?, sidecar FROM file
+    WHERE id = ? AND image IS NOT NULL
 """
 _UPSERT: Final = """
     INSERT INTO file (folder, name, dev, inode, size, mtime_ns, ctime_ns, state, image,
-                      noticed, live)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                      sidecar, noticed, live)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (folder, name) DO UPDATE SET
         dev = excluded.dev, inode = excluded.inode, size = excluded.size,
         mtime_ns = excluded.mtime_ns, ctime_ns = excluded.ctime_ns,
-        state = excluded.state, image = excluded.image, reason = NULL, detail = NULL,
+        state = excluded.state, image = excluded.image, sidecar = excluded.sidecar,
+        reason = NULL, detail = NULL,
         attempts = 0, version = version + 1, noticed = excluded.noticed, live = excluded.live
     RETURNING id
 """
 _WITHIN: Final = f"+root = ? AND {BELOW}"
 """The plus keeps SQLite from looking through all folders of the root for one of them."""
+
+
+class _Twin(NamedTuple):
+    """A known file of the same stamp: its row (None: it went away), its image, its sidecar."""
+
+    file: int | None
+    image: int
+    sidecar: str | None
 
 
 class Files:
@@ -62,7 +74,7 @@ class Files:
         """Bring the row of a file that is there in line: "same", "reused" or "queued"."""
         assert one.stamp is not None
         directory, name = os.path.split(one.path)
-        folder = self._folder(directory, root)
+        folder = self.folder(directory, root)
         row = self._db.execute(
             "SELECT id, dev, inode, size, mtime_ns, ctime_ns, image FROM file "
             "WHERE folder = ? AND name = ?",
@@ -75,17 +87,19 @@ class Files:
                 touched.add(row[6])
         twin = self._twin(one.stamp, None if row is None else row[0])
         if twin is None:
-            self._upsert(folder, one, name, "pending", None)
+            self._upsert(folder, one, name, "pending", None, None)
             return "queued"
-        moved, image = twin
-        touched.add(image)
-        if moved is None:
-            self._upsert(folder, one, name, "indexed", image)
-            return "reused"
-        if row is not None:
-            self.drop(row[0], touched, now)
-        self._move(moved, folder, name, one.stamp)
-        return "reused"
+        touched.add(twin.image)
+        # What its sidecar says is part of it: with another one it is read again.
+        is_paired = sidecar.key(one.path) == twin.sidecar
+        state = "indexed" if is_paired else "pending"
+        if twin.file is None:
+            self._upsert(folder, one, name, state, twin.image, twin.sidecar)
+        else:
+            if row is not None:
+                self.drop(row[0], touched, now)
+            self._move(twin.file, folder, name, one, state)
+        return "reused" if is_paired else "queued"
 
     def kin(self, path: bytes, stamp: Stamp) -> list[bytes]:
         """Return the other paths of the same file whose rows show it as it was before."""
@@ -146,32 +160,40 @@ class Files:
         """Forget what went away too long ago to be the other end of a move."""
         self._db.execute("DELETE FROM departed WHERE gone < ?", (now - _MOVE,))
 
-    def _twin(self, stamp: Stamp, row: int | None) -> tuple[int | None, int] | None:
-        """Return (file that moved here or None, image) for a stamp whose content is known."""
+    def _twin(self, stamp: Stamp, row: int | None) -> _Twin | None:
+        """Return where a stamp's content is known from."""
         identity = (stamp.inode, stamp.dev, stamp.size, stamp.mtime_ns)
-        for file, folder, name, image in self._db.execute(_TWINS, identity).fetchall():
+        for file, folder, name, *known in self._db.execute(_TWINS, identity).fetchall():
             # The same path with another time of status change may hold other bytes.
             if file != row and not _still_there(os.path.join(folder, name), stamp):
-                return file, image
+                return _Twin(file, *known)
         departed = self._db.execute(
-            "SELECT image FROM departed WHERE inode = ? AND dev = ? AND size = ? AND mtime_ns = ?",
+            "SELECT image, sidecar FROM departed "
+            "WHERE inode = ? AND dev = ? AND size = ? AND mtime_ns = ?",
             identity,
         ).fetchone()
-        return None if departed is None or row is not None else (None, departed[0])
+        return None if departed is None or row is not None else _Twin(None, *departed)
 
-    def _move(self, file: int, folder: int, name: bytes, stamp: Stamp) -> None:
+    def _move(self, file: int, folder: int, name: bytes, one: Observed, state: str) -> None:
+        assert one.stamp is not None
         self._db.execute(
-            "UPDATE file SET folder = ?, name = ?, ctime_ns = ?, version = version + 1 "
-            "WHERE id = ?",
-            (folder, name, stamp.ctime_ns, file),
+            "UPDATE file SET folder = ?, name = ?, ctime_ns = ?, version = version + 1, "
+            "state = iif(? = 'pending', 'pending', state), noticed = ? WHERE id = ?",
+            (folder, name, one.stamp.ctime_ns, state, one.noticed, file),
         )
         self._write_words(file, folder, name)
 
     def _upsert(
-        self, folder: int, one: Observed, name: bytes, state: str, image: int | None
+        self,
+        folder: int,
+        one: Observed,
+        name: bytes,
+        state: str,
+        image: int | None,
+        beside: str | None,
     ) -> None:
         assert one.stamp is not None
-        values = (folder, name, *one.stamp, state, image, one.noticed, one.live)
+        values = (folder, name, *one.stamp, state, image, beside, one.noticed, one.live)
         file = self._db.execute(_UPSERT, values).fetchone()[0]
         self._write_words(file, folder, name)
 
@@ -184,11 +206,13 @@ class Files:
         ).fetchone()
         beneath = path[len(root) :].decode(errors="replace")
         self._db.execute(
-            "INSERT INTO words (rowid, name, folder) VALUES (?, ?, ?)",
-            (file, name.decode(errors="replace"), beneath),
+            "INSERT INTO words (rowid, name, folder, said) VALUES (?, ?, ?, "  # noqa: S608 - ours
+            f"coalesce(({SAID}), ''))",
+            (file, name.decode(errors="replace"), beneath, file),
         )
 
-    def _folder(self, path: bytes, root: int) -> int:
+    def folder(self, path: bytes, root: int) -> int:
+        """Return the row of a folder, made if need be; it belongs to the root then."""
         row = self._db.execute("SELECT id, root FROM folder WHERE path = ?", (path,)).fetchone()
         if row is not None:
             if row[1] != root:

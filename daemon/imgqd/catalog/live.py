@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Final
 
+from imgqd.catalog.arrivals import arrive
 from imgqd.records import Change
 
 _LIVE: Final = """
@@ -44,4 +45,5 @@ def settle(
             appeared.append(image)
         elif was and not is_live:
             vanished.append(image)
+    arrive(db, appeared)
     return Change(tuple(appeared), tuple(vanished), queued, reused, removed)

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import os
-import re
 import sqlite3
-import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from imgqd.catalog import arrivals, names, near, pairs
 from imgqd.catalog.store import BELOW, below, open_readonly
-from imgqd.records import FileRow, Found, Stamp, Totals, Vector
+from imgqd.query import Sort
+from imgqd.query.sql import FUNCTIONS, Condition
+from imgqd.records import Arrival, FileRow, Found, Stamp, Totals, Vector
 
-_FOUND: Final = """
-    SELECT file.image, folder.path, file.name, file.size, file.mtime_ns,
-           image.format, image.width, image.height
-    FROM file JOIN folder ON folder.id = file.folder JOIN root ON root.id = folder.root
-    LEFT JOIN image ON image.id = file.image
-"""
+_TAKEN: Final = (
+    "coalesce(image.taken, (SELECT strftime('%Y-%m-%dT%H:%M:%S', max(mtime_ns) / 1000000000, "
+    "'unixepoch', 'localtime') FROM file WHERE file.image = image.id))"
+)
+_ORDERS: Final = {
+    "relevance": f"{_TAKEN} {{0}}, image.id",
+    "date": f"{_TAKEN} {{0}}, image.id",
+    "size": "(SELECT max(size) FROM file WHERE file.image = image.id) {0}, image.id",
+    "name": "(SELECT min(lower(CAST(name AS TEXT))) FROM file WHERE file.image = image.id) "
+    "{0}, image.id",
+}
+"""How to list what was only filtered; `{0}` is the direction."""
 
 
 class Reader:
@@ -28,17 +36,23 @@ class Reader:
 
     def __init__(self, path: Path) -> None:
         self._db = open_readonly(path)
+        for name, (arguments, function) in FUNCTIONS.items():
+            self._db.create_function(name, arguments, function, deterministic=True)
 
     def close(self) -> None:
         """Close the connection."""
         self._db.close()
 
     def stamps(self, folder: bytes) -> dict[bytes, tuple[int, ...]]:
-        """Return the files of one folder: name -> the fields of its stamp."""
+        """Return the files of one folder, pictures and sidecars: name -> fields of its stamp."""
+        number = self._db.execute("SELECT id FROM folder WHERE path = ?", (folder,)).fetchone()
+        if number is None:
+            return {}
         rows = self._db.execute(
-            "SELECT name, dev, inode, size, mtime_ns, ctime_ns FROM file "
-            "WHERE folder = (SELECT id FROM folder WHERE path = ?)",
-            (folder,),
+            "SELECT name, dev, inode, size, mtime_ns, ctime_ns FROM file WHERE folder = ? "
+            "UNION ALL "
+            "SELECT name, dev, inode, size, mtime_ns, ctime_ns FROM sidecar WHERE folder = ?",
+            number * 2,
         )
         return {row[0]: row[1:] for row in rows}
 
@@ -59,34 +73,70 @@ class Reader:
 
     def files_of(self, images: Sequence[int]) -> dict[int, list[Found]]:
         """Return the files on online roots that show these images."""
-        found: dict[int, list[Found]] = {}
-        marks = ",".join("?" * len(images))
-        for row in self._db.execute(
-            f"{_FOUND} WHERE file.image IN ({marks}) AND root.online ORDER BY file.id",
-            images,
-        ):
-            one = _found(row)
-            found.setdefault(one.image, []).append(one)
-        return found
+        return names.files_of(self._db, images)
 
-    def named(self, text: str, limit: int) -> list[Found]:
-        """Return the files whose name and folder hold all words of the text, best first.
+    def pairs(self, found: Iterable[Found]) -> dict[int, int]:
+        """Return raw image -> developed image, of the pairs that these files are part of."""
+        return pairs.pairs(self._db, found)
+
+    def prints(self, images: Sequence[int]) -> dict[int, bytes]:
+        """Return what these images look like, those without a print left out."""
+        return near.prints(self._db, images)
+
+    def duplicates(self) -> list[int]:
+        """Return the images that look like another one, or of which there is a second file."""
+        return near.duplicates(self._db)
+
+    def matching(self, where: Condition, most: int) -> NDArray[np.int64]:
+        """Return the ids of live images that meet a condition, of so many at most."""
+        rows = self._db.execute(
+            f"SELECT image.id FROM image WHERE image.live AND {where.sql} LIMIT ?",  # noqa: S608 - from our own compiler
+            (*where.values, most),
+        )
+        return np.fromiter((row[0] for row in rows), np.int64)
+
+    def passing(self, images: Sequence[int], where: Condition) -> set[int]:
+        """Return those of these images that meet a condition."""
+        marks = ",".join("?" * len(images))
+        rows = self._db.execute(
+            f"SELECT image.id FROM image WHERE image.id IN ({marks}) AND {where.sql}",  # noqa: S608 - as above
+            (*images, *where.values),
+        )
+        return {row[0] for row in rows}
+
+    def listed(self, where: Condition, sort: Sort, most: int) -> tuple[list[int], int]:
+        """Return the images that meet a condition, in order, and how many there are."""
+        is_up = sort.reverse != (sort.by == "name")
+        order = _ORDERS[sort.by].format("ASC" if is_up else "DESC")
+        rows = self._db.execute(
+            f"SELECT image.id FROM image WHERE image.live AND {where.sql} ORDER BY {order} LIMIT ?",  # noqa: S608 - as above
+            (*where.values, most),
+        ).fetchall()
+        total = self._db.execute(
+            f"SELECT count(*) FROM image WHERE image.live AND {where.sql}",  # noqa: S608 - as above
+            where.values,
+        ).fetchone()[0]
+        return [row[0] for row in rows], int(total)
+
+    def named(self, text: str, limit: int, where: Condition | None = None) -> list[Found]:
+        """Return the files whose names, folders and words hold all words of the text, best first.
 
         The last word may be the beginning of one. A file without a vector is found, too,
         one that cannot be decoded is not.
         """
-        # A letter and its accent as two characters would be cut in two.
-        words = re.findall(r"\w+", unicodedata.normalize("NFC", text).replace("_", " "))
-        if not words:
-            return []
-        match = " ".join(f'"{word}"' for word in words) + "*"
-        rows = self._db.execute(
-            f"{_FOUND} JOIN words ON words.rowid = file.id "
-            "WHERE words MATCH ? AND root.online AND file.state != 'failed' "
-            "ORDER BY bm25(words, 4.0, 1.0), file.id LIMIT ?",
-            (match, limit),
-        )
-        return [_found(row) for row in rows]
+        return names.named(self._db, text, limit, where)
+
+    def named_among(self, text: str, images: Sequence[int]) -> list[Found]:
+        """Return the files of some images that `named` would return for the text."""
+        return names.named_among(self._db, text, images)
+
+    def arrived(self) -> int:
+        """Return the number of the latest arrival of a picture."""
+        return arrivals.last(self._db)
+
+    def arrivals(self, named: int, seen: int, upto: int, model: int, limit: int) -> list[Arrival]:
+        """Return arrivals by name after `named` and, with the model's vector, after `seen`."""
+        return arrivals.since(self._db, named, seen, upto, model, limit)
 
     def hash_of(self, image: int) -> bytes | None:
         """Return the content hash of an image."""
@@ -185,8 +235,3 @@ class Reader:
         except sqlite3.DatabaseError as error:
             return sqlite3.sqlite_version, str(error)
         return sqlite3.sqlite_version, str(row[0])
-
-
-def _found(row: tuple[int, bytes, bytes, int, int, str | None, int | None, int | None]) -> Found:
-    image, folder, name, size, mtime_ns, form, width, height = row
-    return Found(image or 0, os.path.join(folder, name), size, mtime_ns, form, width, height)

@@ -45,11 +45,12 @@ def set_state(
             "UPDATE root SET online = 1, dev = ?, inode = ? WHERE id = ?", (*identity, root.id)
         )
         if root.identity and root.identity[0] != identity[0]:
-            db.execute(
-                "UPDATE file SET dev = ? WHERE dev = ? AND folder IN "
-                "(SELECT id FROM folder WHERE root = ?)",
-                (identity[0], root.identity[0], root.id),
-            )
+            for table in ("file", "sidecar"):
+                db.execute(
+                    f"UPDATE {table} SET dev = ? WHERE dev = ? AND folder IN "  # noqa: S608 - ours
+                    "(SELECT id FROM folder WHERE root = ?)",
+                    (identity[0], root.identity[0], root.id),
+                )
     if root.online == (identity is not None):
         return Change()
     rows = db.execute(

@@ -74,4 +74,91 @@ STEPS: Final = (
         name, folder, tokenize = "unicode61 remove_diacritics 2"
     );
     """,
+    """
+    ALTER TABLE image ADD COLUMN added REAL NOT NULL DEFAULT 0;   -- Unix seconds
+    ALTER TABLE image ADD COLUMN taken TEXT;          -- YYYY-MM-DDTHH:MM:SS by the place's clock
+    ALTER TABLE image ADD COLUMN taken_offset INTEGER;            -- its seconds before UTC
+    ALTER TABLE image ADD COLUMN taken_from TEXT;
+    ALTER TABLE image ADD COLUMN camera TEXT;
+    ALTER TABLE image ADD COLUMN lens TEXT;
+    ALTER TABLE image ADD COLUMN latitude REAL;
+    ALTER TABLE image ADD COLUMN longitude REAL;
+    ALTER TABLE image ADD COLUMN rating INTEGER;
+    ALTER TABLE image ADD COLUMN title TEXT;
+    ALTER TABLE image ADD COLUMN description TEXT;
+    ALTER TABLE image ADD COLUMN software TEXT;
+    ALTER TABLE image ADD COLUMN screenshot INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE image ADD COLUMN frames INTEGER NOT NULL DEFAULT 1;
+    CREATE TABLE keyword (
+        image INTEGER NOT NULL REFERENCES image ON DELETE CASCADE,
+        word TEXT NOT NULL COLLATE NOCASE,
+        UNIQUE (image, word)
+    ) STRICT;
+    CREATE INDEX keyword_word ON keyword (word);
+    -- What filters ask for.
+    CREATE INDEX image_taken ON image (taken);
+    CREATE INDEX image_added ON image (added);
+    CREATE INDEX image_camera ON image (camera);
+    CREATE INDEX image_lens ON image (lens);
+    CREATE INDEX image_place ON image (latitude, longitude) WHERE latitude IS NOT NULL;
+    CREATE INDEX image_rating ON image (rating);
+    CREATE INDEX image_format ON image (format);
+    CREATE INDEX image_width ON image (width, height);
+    CREATE INDEX image_height ON image (height);
+    CREATE INDEX image_pixels ON image (width * height);
+    CREATE INDEX image_frames ON image (frames) WHERE frames > 1;
+    CREATE INDEX image_screenshot ON image (id) WHERE screenshot;
+    CREATE INDEX file_folder ON file (folder, image);
+    CREATE INDEX file_name ON file (name, image, folder);
+    CREATE INDEX file_size ON file (size, image, folder);
+    CREATE INDEX file_mtime ON file (mtime_ns, image, folder);
+    CREATE INDEX keyword_image ON keyword (image);
+    CREATE INDEX image_raw ON image (id) WHERE format = 'raw';
+    -- What pictures look like. Not columns of image: a filter would read ten times as much.
+    CREATE TABLE print (
+        image INTEGER PRIMARY KEY REFERENCES image ON DELETE CASCADE,
+        code INTEGER NOT NULL,               -- 64 bits: of one picture they are nearly the same
+        data BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX print_code ON print (image, code);   -- read alone, without the data
+    -- Pictures that look the same, each pair in both orders.
+    CREATE TABLE near (
+        image INTEGER NOT NULL REFERENCES image ON DELETE CASCADE,
+        other INTEGER NOT NULL REFERENCES image ON DELETE CASCADE,
+        distance REAL NOT NULL,
+        PRIMARY KEY (image, other)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX near_other ON near (other);
+    CREATE TABLE sidecar (
+        folder INTEGER NOT NULL REFERENCES folder ON DELETE CASCADE,
+        name BLOB NOT NULL,
+        dev INTEGER NOT NULL, inode INTEGER NOT NULL, size INTEGER NOT NULL,
+        mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL,
+        PRIMARY KEY (folder, name)
+    ) STRICT, WITHOUT ROWID;
+    ALTER TABLE file ADD COLUMN sidecar TEXT;         -- the one that was read with it
+    ALTER TABLE departed ADD COLUMN sidecar TEXT;
+    -- What pictures say of themselves is found as their names are.
+    ALTER TABLE words RENAME TO words_before;
+    CREATE VIRTUAL TABLE words USING fts5 (           -- rowid is the file's id
+        name, folder, said, tokenize = "unicode61 remove_diacritics 2"
+    );
+    INSERT INTO words (rowid, name, folder, said)
+        SELECT rowid, name, folder, '' FROM words_before;
+    DROP TABLE words_before;
+    CREATE TABLE arrival (                            -- catalog/arrivals.py
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        image INTEGER NOT NULL REFERENCES image ON DELETE CASCADE,
+        model INTEGER NOT NULL,                       -- 0: by its name
+        UNIQUE (image, model)
+    ) STRICT;
+    INSERT INTO arrival (image, model) SELECT id, 0 FROM image;
+    INSERT INTO arrival (image, model) SELECT image, model FROM vector;
+    INSERT INTO setting VALUES ('catalog', lower(hex(randomblob(8))));
+    -- What an earlier version saw is read once more, for what it says of itself.
+    UPDATE image SET added = unixepoch();
+    UPDATE file SET state = 'pending', version = version + 1, noticed = unixepoch()
+        WHERE state = 'indexed' AND id IN
+        (SELECT min(id) FROM file WHERE image IS NOT NULL GROUP BY image);
+    """,
 )

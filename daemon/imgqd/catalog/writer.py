@@ -15,9 +15,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from imgqd.catalog import roots, work
+from imgqd import sidecar
+from imgqd.catalog import roots, sidecars, work
 from imgqd.catalog.files import Files
 from imgqd.catalog.live import settle
+from imgqd.catalog.near import Near
 from imgqd.catalog.store import setting_aside, transaction
 from imgqd.records import Change, Failed, Indexed, Model, Observed, Root, Work
 
@@ -31,6 +33,7 @@ class Writer:
     def __init__(self, path: Path) -> None:
         self._db = setting_aside(path)
         self._files = Files(self._db)
+        self._near = Near(self._db)
 
     def close(self) -> None:
         """Fold the log into the database and close it."""
@@ -71,9 +74,13 @@ class Writer:
             kin: list[bytes] = []
             queued = reused = removed = 0
             for one in observed:
-                root = root_of[os.path.dirname(one.path)]
+                directory, name = os.path.split(one.path)
+                root = root_of[directory]
                 if one.stamp is None:
                     removed += self._files.remove(one.path, root, touched, now)
+                if sidecar.is_name(name):
+                    queued += self._follow_sidecar(one, root)
+                if one.stamp is None or sidecar.is_name(name):
                     continue
                 verdict = self._files.place(one, root, touched, now)
                 queued += verdict == "queued"
@@ -83,6 +90,11 @@ class Writer:
             self._files.forget_departed(now)
             change = settle(self._db, touched, now, queued=queued, reused=reused, removed=removed)
             return replace(change, kin=tuple(kin))
+
+    def _follow_sidecar(self, one: Observed, root: int) -> int:
+        if one.stamp is None:
+            return sidecars.remove(self._db, one)
+        return sidecars.place(self._db, one, self._files.folder(os.path.dirname(one.path), root))
 
     def forget_folders(self, gone: Sequence[bytes], now: float) -> Change:
         """Remove folders (each with all below it) that a full walk did not meet."""
@@ -116,6 +128,11 @@ class Writer:
         with transaction(self._db):
             work.give_back(self._db, files)
 
+    def retry_failed(self, now: float) -> int:
+        """Make every file pending again that could not be decoded, and return their number."""
+        with transaction(self._db):
+            return work.retry_failed(self._db, now)
+
     def commit(
         self,
         indexed: Sequence[Indexed],
@@ -131,7 +148,7 @@ class Writer:
         the active model has not seen stays pending.
         """
         with transaction(self._db):
-            return work.commit(self._db, indexed, failed, made_with, active, now)
+            return work.commit(self._db, self._near, indexed, failed, made_with, active, now)
 
     # Models
 

@@ -1,0 +1,150 @@
+"""Filters beside the unfiltered search, on a library in memory and in a real catalog.
+
+`python benchmarks/filters.py [--pictures 200000]`
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from measure import Result, Table, arguments, finish, ms, number, percentile, places
+
+if TYPE_CHECKING:
+    from imgqd.library import Library
+
+_DIM: Final = 512
+_EACH: Final = 200
+"""Files in a folder."""
+
+_ROUNDS: Final = 25
+
+_LINES: Final = {
+    "leaves 12": "tag:rare",
+    "leaves 1 %": "camera:rare",
+    "leaves 10 %": "rating:5",
+    "leaves a half": "taken:2020..2021",
+    "leaves 99 %": "-camera:rare",
+    "a place": "near:38.7,-9.1~20km",
+    "a folder and a type": "in:f00010 type:png",
+    "two of them": "taken:2020..2021 rating:5",
+}
+
+
+def main() -> None:
+    """Ask the same question with and without filters, by turns, and print what each took."""
+    told = arguments("filters beside the unfiltered search", pictures=200_000)
+    with places() as base:
+        table = asyncio.run(_measured(base / "catalog.sqlite3", told.pictures))
+    text = (
+        f"{told.pictures:,} pictures with random vectors of {_DIM} numbers in a catalog on the "
+        f"disk. Each line is asked {_ROUNDS} times, by turns with the search without a filter, 20 "
+        f"results each, files and metadata included; the text is encoded already."
+    )
+    finish(Result("Filters", text, (table,)), told)
+
+
+async def _measured(path: Path, count: int) -> Table:
+    from datetime import datetime
+
+    import numpy as np
+
+    from imgqd import search
+    from imgqd.query import parse, sql
+    from imgqd.search import Wanted
+
+    library = await _filled(path, count)
+    chance = np.random.default_rng(1)
+    plain: list[float] = []
+    taken: dict[str, list[float]] = {name: [] for name in _LINES}
+    left: dict[str, int] = {}
+
+    async def timed(where: sql.Condition | None) -> tuple[float, int]:
+        vector = chance.standard_normal(_DIM).astype(np.float32)
+        wanted = Wanted(vector / np.linalg.norm(vector), "", where)
+        began = time.perf_counter()
+        _, total = await search.everything(library, wanted, 20)
+        return time.perf_counter() - began, total
+
+    for _ in range(_ROUNDS):
+        for name, line in _LINES.items():
+            query = parse(line, datetime(2024, 3, 13, 12))  # noqa: DTZ001 - a wall clock's
+            assert query.where is not None
+            plain.append((await timed(None))[0])
+            seconds, left[name] = await timed(sql.condition(query.where, "/"))
+            taken[name].append(seconds)
+    library.close()
+    without = percentile(plain, 50)
+    rows = [("no filter", f"{count:,}", ms(without), ms(percentile(plain, 95)), "1")]
+    for name, times in taken.items():
+        middle = percentile(times, 50)
+        rows.append(
+            (
+                f"{name}: `{_LINES[name]}`", f"{left[name]:,}", ms(middle),
+                ms(percentile(times, 95)), number(middle / without),
+            )
+        )  # fmt: skip
+    columns = ("", "searched", "median", "95 %", "times the unfiltered")
+    return Table(columns, tuple(rows))
+
+
+async def _filled(path: Path, count: int) -> Library:
+    """Return a library of made-up pictures, written past its writer for speed."""
+    import sqlite3
+
+    import numpy as np
+
+    from imgqd.bell import Bell
+    from imgqd.catalog import Writer
+    from imgqd.library import Library
+    from imgqd.records import Model
+
+    Writer(path).close()
+    chance = np.random.default_rng(0)
+    with sqlite3.connect(path) as db:
+        db.execute("INSERT INTO root VALUES (1, ?, 1, 1, 1)", (b"/p",))
+        db.execute("INSERT INTO model (id, key, name, dim) VALUES (1, 'k', 'random', ?)", (_DIM,))
+        folders = range(1, count // _EACH + 2)
+        db.executemany(
+            "INSERT INTO folder (id, root, path) VALUES (?, 1, ?)",
+            [(one, b"/p/f%05d" % one) for one in folders],
+        )
+        db.executemany(
+            "INSERT INTO image (id, hash, format, width, height, live, added, taken, camera, "
+            "latitude, longitude, rating) VALUES (?, ?, ?, 4000, 3000, 1, 0, ?, ?, ?, ?, ?)",
+            (_image(one, count) for one in range(1, count + 1)),
+        )
+        db.executemany(
+            "INSERT INTO file (folder, name, dev, inode, size, mtime_ns, ctime_ns, state, image) "
+            "VALUES (?, ?, 1, ?, 5000000, 1, 1, 'indexed', ?)",
+            ((one // _EACH + 1, b"%d.jpg" % one, one, one) for one in range(1, count + 1)),
+        )
+        rare = [(one, "rare") for one in range(1, count + 1, count // 12)][:12]
+        db.executemany("INSERT INTO keyword (image, word) VALUES (?, ?)", rare)
+        for start in range(0, count, 10_000):
+            block = chance.standard_normal((min(10_000, count - start), _DIM), dtype=np.float32)
+            block /= np.linalg.norm(block, axis=1, keepdims=True)
+            rows = block.astype(np.float16)
+            db.executemany(
+                "INSERT INTO vector (image, model, data) VALUES (?, 1, ?)",
+                ((start + place + 1, row.tobytes()) for place, row in enumerate(rows)),
+            )
+    db.close()
+    library = Library(path, Bell())
+    await library.use_model(Model("random", "k", _DIM, 224, "shortest", "bicubic", 0))
+    return library
+
+
+def _image(one: int, count: int) -> tuple[object, ...]:
+    year = 2018 + one * 4 // (count + 1)
+    camera = "Rare Camera" if one % 100 == 0 else "Canon EOS 5D"
+    place = (38.7 + one % 7 / 1000, -9.1) if one % 500 == 0 else (None, None)
+    form = "png" if one % 3 == 0 else "jpeg"
+    taken = f"{year}-{one % 12 + 1:02}-{one % 28 + 1:02}T12:00:00"
+    return (one, one.to_bytes(16, "big"), form, taken, camera, *place, 5 if one % 10 == 0 else None)
+
+
+if __name__ == "__main__":
+    main()

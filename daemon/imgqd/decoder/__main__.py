@@ -1,0 +1,5 @@
+"""`python -m imgqd.decoder FD`: serve the core on the inherited socket of that number."""
+
+from imgqd.decoder.process import main
+
+main()

@@ -1,0 +1,207 @@
+"""How surely a score is a match, in this library: a cosine means nothing by itself.
+
+Its scale depends on the model, on whether words or a picture ask, and on what
+the library holds. Three things tell it, all of a fixed size (a sample of the
+library, the best scores, some hundred background queries), so a judgement costs
+the same for ten pictures and for a million:
+
+- Where matches begin, as a rule. Background queries, everyday phrases for words
+  and pictures of the sample for a picture, are asked of the sample. Those that
+  have matches there show a break in their sorted scores between the matches and
+  the rest. The level of this library lies a little above the middle of them.
+- Where this query's unrelated pictures end: the tail of its own scores over the
+  sample, matches cut away. The level moves half of the way with it.
+- How many unrelated pictures would reach a score by chance, by that tail, beside
+  how many did: as in the false discovery rate, a score that chance explains is no
+  match, however large the library.
+
+Sources: A. Renyi, On the theory of order statistics (1953), for the spacings; J.
+Pickands, Statistical inference using extreme order statistics (1975), for the
+tail's mean excess; B. Efron, Large-Scale Inference (2010), for expected beside
+observed. The constants were chosen on the drawn libraries of `demo.truth`, seeds
+1 and 2; `benchmarks/matches.py` reports on others.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Scores = NDArray[np.float32]
+
+BEST: Final = 256
+"""So many of the best scores are looked at, whatever the limit: an answer's pages agree."""
+
+_TAIL: Final = 0.02
+"""The part of the unrelated pictures that is called their tail: 41 of a sample of 2,048."""
+
+_FAR: Final = 3.3
+"""Deviations above the middle where matches begin while no break says so: one normal
+draw of 2,000 lies beyond."""
+
+_RANKS: Final = 128
+"""A break is looked for among so many of the best: a query that more pictures of a
+sample answer has no end to mark."""
+
+_CLEAR: Final = 8.0
+"""How many times the usual spacing a break is. Spacings are exponential in a smooth
+tail (Renyi), so the widest of 128 exceeds that in one query of 23."""
+
+_BREAKS: Final = 0.6
+"""The level lies where so many of the breaks end. Not their middle: some part what shares
+a colour or a place from the rest, below the matches."""
+
+_DOUBT: Final = 6
+"""So many breaks weigh as much as the assumption that stands in for them."""
+
+_OWN: Final = 0.5
+"""How much of the distance between this query's tail and the usual one the level follows:
+half is best of 0, 0.3, 0.5, 0.7 and 1, since the tail of one sample is itself uncertain."""
+
+_MANY: Final = 100
+"""A sample of so many pictures is believed half."""
+
+_STEEP: Final = 0.7
+"""Relevance goes from 0.5 to 0.73 over so much of the tail's scale."""
+
+_ALIKE: Final = 0.8
+"""Background queries with a larger cosine are one to the model: words that it does not know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backdrop:
+    """What a kind of query meets in this library."""
+
+    level: float
+    """Where matches begin."""
+    tail: float
+    """The score that `_TAIL` of the unrelated pictures reach."""
+    scale: float
+    """By how much the tail exceeds that, on average."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Turns one query's scores into relevance, from 0 to 1; 0.5 is where matches end."""
+
+    level: float
+    steep: float
+    scores: NDArray[np.float64]
+    """The best scores, ascending, and beside each how much of it chance explains."""
+    chance: NDArray[np.float64]
+
+    def relevance(self, score: float) -> float:
+        """Return 0 to 1, never less for a higher score."""
+        if self.steep <= 0:
+            return 0.5
+        surplus = max(-50.0, min(50.0, (score - self.level) / self.steep))
+        explained = np.interp(score, self.scores, self.chance) if len(self.scores) else 0.0
+        return float((1 - explained) / (1 + math.exp(-surplus)))
+
+
+NOTHING: Final = Judge(0.0, 0.0, np.empty(0), np.empty(0))
+"""Where nothing can be judged all may match."""
+
+
+def distinct(queries: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the queries that the model can tell apart, the first of each kind."""
+    alike = queries @ queries.T > _ALIKE
+    kept: list[int] = []
+    for place, row in enumerate(alike):
+        if not row[kept].any():
+            kept.append(place)
+    return queries[kept]
+
+
+def backdrop(asked: Sequence[Scores]) -> Backdrop | None:
+    """Return what background queries meet, by the scores of each over the sample."""
+    if not asked or min(len(scores) for scores in asked) < 2:
+        return None
+    middle, deviation = np.median([_bulk(scores) for scores in asked], axis=0)
+    if deviation < 1e-9:
+        return None
+    assumed = middle + _FAR * deviation
+    breaks = [found for scores in asked if (found := _break(scores)) is not None]
+    # Between an assumption and what is seen, as breaks become more than a few.
+    weight = len(breaks) / (len(breaks) + _DOUBT)
+    seen = float(np.quantile(breaks, _BREAKS)) if breaks else assumed
+    level = weight * seen + (1 - weight) * assumed
+    tail, scale = np.median([_tail(scores, level) for scores in asked], axis=0)
+    return Backdrop(float(level), float(tail), max(float(scale), 0.05 * float(deviation)))
+
+
+def blend(words: Backdrop | None, picture: Backdrop | None, pictured: float) -> Backdrop | None:
+    """Return what a query meets of which so much (0 to 1) is a picture, the rest words."""
+    if words is None or picture is None:
+        return words if pictured < 0.5 else picture
+    return Backdrop(
+        (1 - pictured) * words.level + pictured * picture.level,
+        (1 - pictured) * words.tail + pictured * picture.tail,
+        (1 - pictured) * words.scale + pictured * picture.scale,
+    )
+
+
+def judge(sample: Scores, best: Sequence[float], count: int, behind: Backdrop | None) -> Judge:
+    """Judge a query by its scores over the sample, and by its best ones among `count` pictures."""
+    if len(sample) < 3 or float(sample.std()) < 1e-9 or count < 1:
+        return NOTHING
+    if behind is None:
+        return _alone(sample)
+    tail, _ = _tail(sample, behind.level)
+    belief = _OWN * len(sample) / (len(sample) + _MANY)
+    level = behind.level + belief * (tail - behind.tail)
+    scores = np.asarray(best[:BEST], np.float64)
+    by_chance = count * _TAIL * np.exp(np.minimum(50, (tail - scores) / behind.scale))
+    there = np.arange(1, len(scores) + 1)
+    # What is less like the query is never less explained.
+    chance = np.maximum.accumulate(by_chance / (by_chance + there))
+    return Judge(level, _STEEP * behind.scale, scores[::-1], chance[::-1])
+
+
+def _alone(sample: Scores) -> Judge:
+    """Judge by the query's own scores, while no background query has been asked."""
+    deviation = float(sample.std())
+    # Among n values none lies more than sqrt(n - 1) deviations above the mean (Samuelson).
+    far = min(_FAR, 0.6 * math.sqrt(len(sample) - 1))
+    level = float(sample.mean()) + far * deviation
+    return Judge(level, deviation / 2, np.empty(0), np.empty(0))
+
+
+def _bulk(scores: Scores) -> tuple[float, float]:
+    """Return middle and deviation of scores of which some are matches, which widen neither."""
+    middle, high = np.quantile(scores, (0.5, 0.8))
+    # 0.84: the standard normal's quantile of 80 %.
+    return float(middle), float(high - middle) / 0.84
+
+
+def _break(scores: Scores) -> float | None:
+    """Return the middle of the widest break in the best scores, None where none is clear.
+
+    The spacing below the k-th best times k is the same on average for every k in a
+    smooth tail; so ten matches need less of a break to be seen than one.
+    """
+    ranks = min(_RANKS, len(scores) // 10)
+    if ranks < 2:
+        return None
+    best = np.sort(scores)[::-1][: ranks + 1]
+    spacings = (best[:-1] - best[1:]) * np.arange(1, ranks + 1)
+    usual = float(np.median(spacings)) / math.log(2)
+    widest = int(spacings.argmax())
+    if spacings[widest] <= _CLEAR * usual:
+        return None
+    return float(best[widest] + best[widest + 1]) / 2
+
+
+def _tail(scores: Scores, level: float) -> tuple[float, float]:
+    """Return where the tail of unrelated pictures begins, and its mean excess."""
+    unrelated = scores[scores < level]
+    if len(unrelated) == 0:
+        return level, 0.0
+    start = float(np.quantile(unrelated, 1 - _TAIL))
+    beyond = unrelated[unrelated > start]
+    return start, float(beyond.mean()) - start if len(beyond) else 0.0

@@ -1,0 +1,58 @@
+"""Patterns with * and ? as SQLite's LIKE takes them, and a match for letters beyond ASCII.
+
+LIKE is quick but knows capitals of ASCII only, and a letter with an accent may be
+stored as two characters. So where a pattern has other letters, LIKE keeps what may
+match, and `folded_match` decides.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+
+
+def is_pattern(text: str) -> bool:
+    """Tell whether a text has wildcards."""
+    return "*" in text or "?" in text
+
+
+def matching(column: str, glob: str) -> tuple[str, tuple[str, ...]]:
+    """Return (a condition that a column's whole text matches, its values); capitals do not count.
+
+    `column` is an expression of ours, never what a person typed.
+    """
+    glob = unicodedata.normalize("NFC", glob)
+    like = f"{column} LIKE ? ESCAPE '\\'"
+    if glob.isascii():
+        return like, (_like(glob),)
+    return f"({like} AND folded_match(?, {column}))", (_like(_loose(glob)), glob)
+
+
+def folded_match(glob: str, text: str | None) -> bool:
+    """Tell whether a text matches a pattern, whatever its capitals and the spelling of accents."""
+    return text is not None and _compiled(glob).fullmatch(_folded(text)) is not None
+
+
+def _like(glob: str) -> str:
+    escaped = re.sub(r"([\\%_])", r"\\\1", glob)
+    return re.sub(r"\*+", "%", escaped).replace("?", "_")
+
+
+def _loose(glob: str) -> str:
+    """Return a wider pattern: any letters stand for those that LIKE cannot compare."""
+    return re.sub(r"[^\x00-\x7f]+", "*", glob)
+
+
+@lru_cache(maxsize=64)
+def _compiled(glob: str) -> re.Pattern[str]:
+    pieces = (
+        {"*": ".*", "?": "."}.get(piece, re.escape(piece))
+        for piece in re.split(r"([*?])", re.sub(r"\*+", "*", _folded(glob)))
+    )
+    return re.compile("".join(pieces), re.DOTALL)
+
+
+def _folded(text: str) -> str:
+    # Not casefold: where a letter became two, LIKE would have dropped what matches.
+    return unicodedata.normalize("NFC", text).lower()

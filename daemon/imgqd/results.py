@@ -1,0 +1,50 @@
+"""Hits as the maps that go over the wire."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from imgq.protocol import wire_path
+from imgqd.ranking import Hit, taken_at
+from imgqd.records import Found
+
+
+def result(hit: Hit) -> dict[str, Any]:
+    """Return one result of `search`."""
+    first, *others = hit.files
+    return {
+        "path": wire_path(first.path),
+        "score": hit.score,
+        "relevance": hit.relevance,
+        "image_id": first.image or None,
+        "width": first.width,
+        "height": first.height,
+        "format": first.format,
+        "size": first.size,
+        "mtime": first.mtime_ns / 1e9,
+        "matched": hit.matched,
+        "also": [wire_path(one.path) for one in others],
+        "near": [{"path": wire_path(one.path), "image_id": one.image} for one in hit.near],
+        **_metadata(first),
+    }
+
+
+def _metadata(found: Found) -> dict[str, Any]:
+    said = found.metadata
+    taken_from = "file" if said.taken is None else said.taken_from or "exif"
+    return {
+        "taken_at": taken_at(found),
+        "taken_offset": said.taken_offset,
+        "taken_from": taken_from,
+        "camera": said.camera,
+        "lens": said.lens,
+        "latitude": said.latitude,
+        "longitude": said.longitude,
+        "rating": said.rating,
+        "keywords": list(said.keywords),
+        "title": said.title,
+        "description": said.description,
+        "software": said.software,
+        "screenshot": said.is_screenshot,
+        "frames": said.frames,
+    }
