@@ -169,15 +169,30 @@ METHODS = (
 MODEL_METHODS = ("models.list", "models.use", "models.pull")
 """Each of these starts a process."""
 
+WORDS = st.lists(
+    st.sampled_from(
+        [
+            *("a", "png", "red circle", '"', "(", ")", "OR", "-", "-red", "+2:red", "*", "\0"),
+            *("like:/x.png", "like:#1", "type:png", "w:>10", "size:<1MB", "taken:2023", "after:"),
+            *("near:48,2~1km", "near:Lisbon", "is:screenshot", "-is:x", "name:*.png", "in:/"),
+            *("sort:date", "fold:yes", "rating:>=4", "tag:a", "mp:..", "ratio:square", "july 2023"),
+        ]
+    ),
+    max_size=6,
+)
+"""Pieces of a line that make sense alone, and seldom together."""
+
 PARAMS = {
-    "search": ("query", "like", "limit", "offset", "all", "sync", "timeout_s", "supersede"),
+    "search": (
+        *("query", "like", "limit", "offset", "all", "fold", "sync", "timeout_s", "supersede"),
+    ),
     "sync": ("timeout_s",),
     "why": ("path",),
     "roots.add": ("path",),
     "roots.remove": ("path",),
     "rescan": ("path",),
     "pause": ("duration_s",),
-    "subscribe": ("topics",),
+    "subscribe": ("topics", "query", "like", "cursor"),
     "unsubscribe": ("subscription",),
     "models.use": ("name",),
     "models.pull": ("name",),
@@ -191,17 +206,18 @@ def requests(base: Path, methods: Sequence[str] = METHODS) -> st.SearchStrategy[
     """
     inside = [bytes(base), bytes(base / "pictures"), bytes(base / "pictures" / "a.png"), b"/\xff"]
     values = {
-        "query": st.text(max_size=40) | st.text("\"'*:-()\0 aäOR", max_size=12),
+        "query": st.text(max_size=40) | WORDS.map(" ".join),
         "path": st.sampled_from([one.decode(errors="replace") for one in inside] + inside),
         "limit": st.integers(-1, 1001),
         "timeout_s": st.floats(0.001, 2.0),
         "duration_s": st.floats(0.001, 0.1),
         "topics": st.sampled_from([["status"], ["matches"], []]),
         "subscription": st.integers(0, 20),
+        "cursor": st.text(max_size=20) | st.text("0123456789.:-abcdef", max_size=40),
         "name": st.text(max_size=20) | st.sampled_from(["local-dir:/nowhere", "A/b", "hf-hub:a/b"]),
     }
     values |= {"like": values["path"], "offset": values["limit"]}
-    values |= dict.fromkeys(("all", "sync", "supersede"), st.booleans())
+    values |= dict.fromkeys(("all", "fold", "sync", "supersede"), st.booleans())
     fitting = {name: good | ANYTHING for name, good in values.items()}
 
     def of(method: str) -> st.SearchStrategy[list[Any]]:

@@ -16,9 +16,10 @@ _YEAR: Final = 366 * 86400
 
 def only(params: Params, *allowed: str) -> None:
     """Refuse every param that is not allowed: a misspelt one must not change what is asked."""
-    unknown = sorted(set(params) - set(allowed))
+    # Names may be bytes, too, and those have no order among texts.
+    unknown = sorted(repr(name) for name in set(params) - set(allowed))
     if unknown:
-        raise Problem("usage", f"unknown parameter {unknown[0]!r}")
+        raise Problem("usage", f"unknown parameter {unknown[0]}")
 
 
 def text(params: Params, name: str, default: str | None = None) -> str:

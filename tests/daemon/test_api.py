@@ -19,6 +19,7 @@ from imgqd.ranking import Hit
 from imgqd.records import Found, Metadata
 from imgqd.results import result
 from imgqd.search import Answer
+from imgqd.server import Problem
 
 
 @pytest.fixture
@@ -59,6 +60,12 @@ def test_hello_says_who_is_there(desk: Desk) -> None:
 )
 def test_no_method_takes_a_parameter_that_it_does_not_know(desk: Desk, method: str) -> None:
     assert desk.refusal(method, colour=1) == ("usage", "unknown parameter 'colour'")
+
+
+def test_unknown_parameters_may_have_names_of_two_kinds(desk: Desk) -> None:
+    params: Any = {b"y": 1, "x": 2}  # MessagePack knows both
+    with pytest.raises(Problem, match="unknown parameter 'x'"):
+        desk.ask_all(("hello", params))
 
 
 @pytest.mark.parametrize(
