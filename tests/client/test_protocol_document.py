@@ -41,7 +41,7 @@ def test_the_session_in_hex_is_the_protocol() -> None:
 @pytest.fixture
 def whole_client() -> Any:
     (source,) = blocks("python")
-    assert len(source.splitlines()) <= 45
+    assert len(source.splitlines()) <= 25
     return compile(source, "protocol.md", "exec")
 
 
@@ -57,7 +57,7 @@ def test_the_whole_client_finds_pictures(
 ) -> None:
     def search(_: Any, push: Any) -> Any:
         push(subscription=1, topic="status", status={})
-        return found(result("/a.jpg"), result("/ü.jpg"), result("/weak.jpg"), weak_from=2)
+        return found(result("/a.jpg"), result("/ü.jpg"))
 
     daemon.answers["search"] = search
     monkeypatch.setattr("sys.argv", ["client", "a", "cat"])
@@ -75,12 +75,23 @@ def test_the_whole_client_reports_an_error(
         run_client(whole_client)
 
 
+def test_the_whole_client_reports_why_the_daemon_hangs_up(
+    daemon: FakeDaemon, whole_client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    daemon.answers["search"] = protocol.pack_error(0, "busy", "32 connections are open")
+    monkeypatch.setattr("sys.argv", ["client", "x"])
+    with pytest.raises(SystemExit, match="busy: 32 connections are open"):
+        run_client(whole_client)
+
+
 def test_every_code_and_limit_is_in_the_document() -> None:
     for code in protocol.CODES:
         assert f"| `{code}` |" in DOCUMENT
-    assert protocol.FROM_CLIENT.frame == 1 << 20
+    limits = protocol.FROM_CLIENT
+    assert (limits.frame, protocol.FROM_DAEMON.frame) == (1 << 20, 64 << 20)
     assert "| a message from a client | 1 MiB |" in DOCUMENT
-    assert f"| {protocol.FROM_CLIENT.array} items |" in DOCUMENT
+    assert f"| {limits.array} items |" in DOCUMENT
+    assert f"| {limits.map} pairs |" in DOCUMENT
 
 
 def test_every_method_of_the_client_is_in_the_document() -> None:
