@@ -31,7 +31,9 @@ def photograph(path: Path, seed: int, taken: str = "2023:07:14 18:20:05") -> Non
     exif.get_ifd(0x8769)[0x9003] = taken
     exif.get_ifd(0x8769)[0x9011] = "+01:00"
     file = io.BytesIO()
-    Image.new("RGB", (64, 48), (seed % 256, seed // 256, 90)).save(file, "JPEG", exif=exif)
+    # Plain colours that differ by one become the same file: these are of many.
+    pixels = np.random.default_rng(seed).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(file, "JPEG", exif=exif)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(file.getvalue())
 
