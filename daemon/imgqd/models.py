@@ -39,6 +39,7 @@ class Models:
         self._ready = ready
         self._loading: asyncio.Task[None] | None = None
         self._settled = asyncio.Event()
+        self._learnt = asyncio.Event()
         self._downloading = asyncio.Lock()
         self.download: dict[str, Any] | None = None
         self._begin(settings)
@@ -62,6 +63,13 @@ class Models:
     async def settled(self) -> None:
         """Wait while the model loads."""
         await self._settled.wait()
+
+    async def learnt(self) -> None:
+        """Wait until words are judged as they will be from then on, or no model is there.
+
+        For seconds after a model was loaded its matches are told from the rest by less.
+        """
+        await self._learnt.wait()
 
     async def encode(self, text: str) -> Vector:
         """Return the unit vector of a text; waits while the model loads; raises NoModel."""
@@ -144,6 +152,7 @@ class Models:
         self._settings = settings
         self._state = ModelState("loading", f"{settings.name} is being loaded")
         self._settled.clear()
+        self._learnt.clear()
         self._text = TextEncoder(settings, self._changed.ring)
         self.pictures = PictureEmbedder(settings, self._changed.ring)
         self._changed.ring()
@@ -163,6 +172,7 @@ class Models:
         self._ready()
         if state.state == "ready":
             await self._learn()
+        self._learnt.set()
 
     async def _learn(self) -> None:
         """Let the index know what everyday phrases are to this model: words are judged by them.

@@ -83,6 +83,8 @@ class Subscriptions:
         self, session: Session, number: int, line: Line, place: standing.Place
     ) -> standing.Standing:
         async def encode() -> Vector | None:
+            # What is judged once is not judged again: not before it is judged as always.
+            await self._core.models.learnt()
             with contextlib.suppress(Problem):  # a picture that is asked for may have gone
                 return await self._meaning.vector(line)
             return None

@@ -33,7 +33,11 @@ def shelved(core: FakeCore) -> None:
         core.asked.append(("settled", ()))
 
     core.library = SimpleNamespace(read=read, model_id=None, arrivals=0, index=None, model=None)
-    core.models.settled = settled
+
+    async def learnt() -> None:
+        core.asked.append(("learnt", ()))
+
+    core.models.settled, core.models.learnt = settled, learnt
 
 
 @pytest.fixture
@@ -86,6 +90,27 @@ def test_a_connection_has_so_many_subscriptions_and_may_exchange_them(desk: Desk
         desk.ask_all(*full, ("subscribe", ASKED))
     exchanged = desk.ask_all(*full, ("unsubscribe", {"subscription": 3}), ("subscribe", ASKED))
     assert exchanged[-1]["subscription"] == 9
+
+
+def test_words_are_encoded_only_once_they_are_judged_as_always() -> None:
+    async def scene() -> list[Any]:
+        core = FakeCore()
+        shelved(core)
+        learnt = asyncio.Event()
+        core.models.learnt = learnt.wait
+        session = SimpleNamespace(subscriptions={}, drop=lambda: None)
+        subscriptions = Subscriptions(cast("Core", core), Meaning(cast("Core", core)))
+        await subscriptions.subscribe(cast("Session", session), dict(ASKED))
+        for _ in range(100):
+            await asyncio.sleep(0)
+        before = list(core.asked)
+        learnt.set()
+        for _ in range(100):
+            await asyncio.sleep(0)
+        subscriptions.closed(cast("Session", session))
+        return [before, core.asked]
+
+    assert asyncio.run(scene()) == [[], [("encode", "a cat")]]
 
 
 @pytest.mark.parametrize(
