@@ -173,7 +173,10 @@ class Session:
 
     def dismiss(self, text: str) -> None:
         """End the connection for another's sake, with a word where it can be heard at once."""
-        if not self.is_stuck:
+        if self.is_stuck:
+            self.is_deaf = True
+            self.since = asyncio.get_running_loop().time()
+        else:
             self._writer.write(protocol.pack_error(0, "busy", text))
         if self._task is not None:
             self._task.cancel()

@@ -20,6 +20,9 @@ from imgqd.session import Session
 _WHILE: Final = 0.25
 """Seconds for which a process counts among those who ask: as long as between two keys."""
 
+_GRUDGE: Final = 5.0
+"""Seconds for which a process still owes what it had not taken when it lost the connection."""
+
 
 class Turns:
     """Gives so many turns at a time, next to the process whose last one is the longest ago."""
@@ -99,9 +102,13 @@ class Turns:
 
     def _forget(self) -> None:
         """Forget who does not ask any more, and whoever has taken what it was sent."""
-        past = asyncio.get_running_loop().time() - _WHILE
-        self._asked = {pid: at for pid, at in self._asked.items() if at > past}
-        owing = {pid: {one for one in all_ if one.is_stuck} for pid, all_ in self._owing.items()}
+        now = asyncio.get_running_loop().time()
+        self._asked = {pid: at for pid, at in self._asked.items() if at > now - _WHILE}
+        owing = {pid: {one for one in all_ if _owes(one, now)} for pid, all_ in self._owing.items()}
         self._owing = {pid: stuck for pid, stuck in owing.items() if stuck}
         present = {pid for pid, _ in self._waiting} | self._asked.keys()
         self._last = {pid: number for pid, number in self._last.items() if pid in present}
+
+
+def _owes(session: Session, now: float) -> bool:
+    return session.is_stuck or (session.is_deaf and now < session.since + _GRUDGE)

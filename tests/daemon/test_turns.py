@@ -1,23 +1,18 @@
-"""Who is worked for next: turns by process, over stand-ins of sessions and over a real socket."""
+"""Who is worked for next: turns by process, over stand-ins of sessions."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import socket
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from daemon.served import PATIENCE, Served, Table, hang_up, messages, path, request
-from imgq.protocol import Response
+from daemon.served import PATIENCE, path
 from imgqd import turns as module
-from imgqd.server import Handler, Server
 from imgqd.session import Session
 from imgqd.turns import Turns
 
@@ -30,6 +25,8 @@ class Caller:
     def __init__(self, pid: int, *, is_stuck: bool = False) -> None:
         self.pid = pid
         self.is_stuck = is_stuck
+        self.is_deaf = False
+        self.since = 0.0
         self._lock = asyncio.Lock()
 
     @contextlib.asynccontextmanager
@@ -147,6 +144,28 @@ def test_a_process_that_leaves_an_answer_lying_waits_while_others_ask(
     asyncio.run(scene())
 
 
+def test_a_connection_that_is_lost_with_an_answer_on_it_pays_for_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_WHILE", 60.0)
+
+    async def scene() -> None:
+        desk, now = Desk(), asyncio.get_running_loop().time()
+        deaf = Caller(1, is_stuck=True)
+        await desk.ask("deaf", deaf)
+        await desk.finish("deaf")
+        await desk.ask("other", Caller(2))
+        deaf.is_stuck, deaf.is_deaf, deaf.since = False, True, now - 4.5
+        await desk.ask("next", Caller(1))
+        assert desk.at_work == ["other"]
+        deaf.since = now - 5.5
+        await desk.finish("other")
+        assert desk.at_work == ["next"]
+        await desk.end()
+
+    asyncio.run(scene())
+
+
 def test_nothing_is_kept_of_processes_that_ask_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_WHILE", 0.0)
 
@@ -210,76 +229,5 @@ def test_no_turn_is_lost_whoever_gives_up_when(steps: list[tuple[str, int]]) -> 
         await desk.end()
         assert desk.turns._waiting == []
         assert mistakes == []
-
-    asyncio.run(scene())
-
-
-class Costly(Table):
-    """The table of handlers, with one that costs."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.turns = Turns(2)
-
-    def handlers(self) -> dict[str, Handler]:
-        return {**super().handlers(), "costly": self.costly}
-
-    async def costly(self, session: Session, params: dict[str, Any]) -> Any:
-        self.held += 1
-        async with self.turns.turn(session):
-            await self.gate.wait()
-            return await self.large(session, params)
-
-
-@contextlib.asynccontextmanager
-async def costly(path: Path) -> AsyncIterator[Served]:
-    table = Costly()
-    server = Server(path, table.handlers(), lambda _: None)
-    await server.start()
-    try:
-        yield Served(path, table)
-    finally:
-        await server.stop()
-
-
-def test_nothing_is_worked_out_in_advance_for_who_has_not_taken_the_answer_before(
-    path: Path,
-) -> None:
-    async def scene() -> None:
-        async with costly(path) as here:
-            streams = await here.client()
-            with socket.socket(socket.AF_UNIX) as deaf:
-                deaf.setblocking(False)
-                await asyncio.get_running_loop().sock_connect(deaf, os.fspath(path))
-                deaf.send(b"".join(request(n, "costly", size=100_000) for n in range(8)))
-                await here.until(lambda: here.table.held == 8)
-                here.table.gate.set()
-                await here.until(lambda: here.table.asked == 1)
-                # Everyone else is worked for, though these may be of the same process.
-                for number in range(10):
-                    streams[1].write(request(number, "costly", size=1))
-                    [answer] = await messages(streams, 1)
-                    assert isinstance(answer, Response)
-                    assert answer.error is None
-                assert here.table.asked == 11
-                async with asyncio.timeout(PATIENCE):
-                    while here.table.asked < 18:
-                        await asyncio.get_running_loop().sock_recv(deaf, 1 << 16)
-            await hang_up(streams)
-
-    asyncio.run(scene())
-
-
-@pytest.mark.parametrize("count", [1, 8])
-def test_a_client_that_reads_gets_everything_in_order(path: Path, count: int) -> None:
-    async def scene() -> None:
-        async with costly(path) as here:
-            here.table.gate.set()
-            streams = await here.client()
-            for number in range(count):
-                streams[1].write(request(number, "costly", size=50_000))
-            got = await messages(streams, count)
-            assert [one.msgid for one in got if isinstance(one, Response)] == [*range(count)]
-            await hang_up(streams)
 
     asyncio.run(scene())
