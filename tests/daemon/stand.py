@@ -7,6 +7,9 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from daemon.shelf import DIM, Shelf, vector_of
 from imgqd.catalog import Reader
 from imgqd.index import Index
@@ -43,6 +46,9 @@ class Books(Library):
 
     async def read(self, question: Callable[[Reader], T]) -> T:
         return question(self.shelf.reader)
+
+    async def matching(self, where: Condition) -> NDArray[np.int64]:
+        return self.shelf.reader.matching(where)
 
 
 class Stand:

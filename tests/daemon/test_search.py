@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from daemon.shelf import DIM, Shelf, vector_of
 from imgqd import search
@@ -15,6 +17,7 @@ from imgqd.catalog import Reader
 from imgqd.index import Index
 from imgqd.library import Library
 from imgqd.query import Sort
+from imgqd.query.sql import Condition
 from imgqd.ranking import name_relevance
 from imgqd.records import Found, Vector
 from imgqd.search import Answer, Wanted
@@ -35,6 +38,9 @@ class Books(Library):
 
     async def read(self, question: Callable[[Reader], T]) -> T:
         return question(self.shelf.reader)
+
+    async def matching(self, where: Condition) -> NDArray[np.int64]:
+        return self.shelf.reader.matching(where)
 
 
 @pytest.fixture

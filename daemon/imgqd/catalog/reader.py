@@ -87,11 +87,11 @@ class Reader:
         """Return the images that look like another one, or of which there is a second file."""
         return near.duplicates(self._db)
 
-    def matching(self, where: Condition, most: int) -> NDArray[np.int64]:
-        """Return the ids of live images that meet a condition, of so many at most."""
+    def matching(self, where: Condition) -> NDArray[np.int64]:
+        """Return the ids of live images that meet a condition."""
         rows = self._db.execute(
-            f"SELECT image.id FROM image WHERE image.live AND {where.sql} LIMIT ?",  # noqa: S608 - from our own compiler
-            (*where.values, most),
+            f"SELECT image.id FROM image WHERE image.live AND {where.sql}",  # noqa: S608 - from our own compiler
+            where.values,
         )
         return np.fromiter((row[0] for row in rows), np.int64)
 
