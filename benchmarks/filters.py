@@ -86,12 +86,12 @@ async def _measured(path: Path, count: int) -> Table:
     without = percentile(plain, 50)
     rows = [("no filter", f"{count:,}", ms(without), ms(percentile(plain, 95)), "1", "1")]
     for name in _LINES:
-        first, again = (percentile(taken[name, which], 50) for which in (False, True))
+        first, next_ = (percentile(taken[name, which], 50) for which in (False, True))
         rows.append(
             (
                 f"{name}: `{_LINES[name]}`", f"{left[name]:,}", ms(first),
                 ms(percentile(taken[name, False], 95)), number(first / without),
-                number(again / without),
+                number(next_ / without),
             )
         )  # fmt: skip
     columns = ("", "searched", "first, median", "95 %", "times the unfiltered", "again")

@@ -58,7 +58,13 @@ class Stand:
         self.told: list[tuple[list[str], str, bool]] = []
         self.encoded = 0
         self.vector: Vector | None = vector_of(WANTED)
-        self.query = Standing(books, wanted, None if is_filter else self._encode, place, self._say)
+        self.wanted = wanted
+        self.query = Standing(
+            books, self._mean, None if is_filter else self._encode, place, self._say
+        )
+
+    async def _mean(self) -> Wanted:
+        return self.wanted
 
     async def _encode(self) -> Vector | None:
         self.encoded += 1
