@@ -56,6 +56,8 @@ class Wanted:
     vector: Vector | None = None
     text: str = ""
     where: Condition | None = None
+    """On images; `files` is the same asked of a file."""
+    files: Condition | None = None
     sort: Sort = _BY_RELEVANCE
     looks: bool = False
     """Whether there are parts to look for, and not only filters and an order."""
@@ -99,13 +101,13 @@ async def everything(library: Library, wanted: Wanted, most: int) -> tuple[list[
         lambda reader: reader.named(wanted.text, count, wanted.where) if wanted.text else []
     )
 
-    def found(reader: Reader) -> tuple[Near, list[Found], dict[int, list[Found]]]:
+    def found(reader: Reader) -> list[Hit]:
         images = {image for image, _ in near} | {one.image for one in named if one.image}
         files = reader.files_of(sorted(images))
-        return *as_developed(reader, near, named, files), files
+        content, by_name = as_developed(reader, near, named, files)
+        return foremost(reader, wanted, ranked(content, files, by_name, wanted.text, judge))
 
-    content, by_name, files = await library.read(found)
-    hits = ranked(content, files, by_name, wanted.text, judge)
+    hits = await library.read(found)
     return ordered(hits, wanted.sort), max(total, len(hits))
 
 
@@ -141,7 +143,22 @@ def _listed(reader: Reader, wanted: Wanted, most: int) -> tuple[list[Hit], int]:
     images, total = reader.listed(wanted.where or _EVERYTHING, wanted.sort, most)
     files = reader.files_of(images)
     hits = [Hit(tuple(files[image]), None, 1.0, "filter") for image in images if image in files]
-    return hits, total
+    return foremost(reader, wanted, hits), total
+
+
+def foremost(reader: Reader, wanted: Wanted, hits: list[Hit]) -> list[Hit]:
+    """Let the file that meets the filters stand before others that show the same picture."""
+    several = sorted({hit.files[0].image for hit in hits if len(hit.files) > 1})
+    if wanted.files is None or not several:
+        return hits
+    meeting = reader.meeting(several, wanted.files)
+
+    def put_first(hit: Hit) -> Hit:
+        shown = hit.files[0].image  # a RAW file stays behind what was developed from it
+        files = sorted(hit.files, key=lambda one: (one.image != shown, one.path not in meeting))
+        return replace(hit, files=tuple(files))
+
+    return [put_first(hit) if len(hit.files) > 1 else hit for hit in hits]
 
 
 async def nearest(library: Library, wanted: Wanted, count: int) -> tuple[Near, Judge, int]:

@@ -104,6 +104,16 @@ class Reader:
         )
         return {row[0] for row in rows}
 
+    def meeting(self, images: Sequence[int], where: Condition) -> set[bytes]:
+        """Return the paths of these images' files that meet a condition on files."""
+        marks = ",".join("?" * len(images))
+        rows = self._db.execute(
+            "SELECT folder.path, file.name FROM file JOIN image ON image.id = file.image "  # noqa: S608 - as above
+            f"JOIN folder ON folder.id = file.folder WHERE file.image IN ({marks}) AND {where.sql}",
+            (*images, *where.values),
+        )
+        return {os.path.join(folder, name) for folder, name in rows}
+
     def listed(self, where: Condition, sort: Sort, most: int) -> tuple[list[int], int]:
         """Return the images that meet a condition, in order, and how many there are."""
         is_up = sort.reverse != (sort.by == "name")
