@@ -75,6 +75,7 @@ class AsyncClient:
     use_model = awaits(calls.use_model)
     pull_model = awaits(calls.pull_model)
     unsubscribe = awaits(calls.unsubscribe)
+    thumbnail = awaits(calls.thumbnail)
 
     async def subscribe(self, *topics: str) -> AsyncIterator[Mapping[str, Any]]:
         """Return the events of some topics (`status`; `follow` has the other) without an end.

@@ -11,7 +11,7 @@ from typing import Any
 from imgq import paths
 from imgq.answers import Matches
 from imgq.asking import SYNC_TIMEOUT_S, AnyPath, Call, patience, sendable
-from imgq.protocol import wire_path
+from imgq.protocol import path_bytes, wire_path
 from imgq.reports import Check, Hello, Models, Pulled, Root, Status, Synced, Why
 
 # Every folder is walked, and a sync comes before it and perhaps after it.
@@ -113,6 +113,18 @@ def follow(
 def unsubscribe(subscription: int) -> Call[None]:
     """End a subscription by the number that its events carry."""
     return Call("unsubscribe", {"subscription": subscription}, lambda _: None)
+
+
+def thumbnail(
+    path: AnyPath | None = None, *, image_id: int | None = None, size: int = 256
+) -> Call[bytes]:
+    """Ask for a PNG of a picture, no side longer than `size` (128, 256, 512, 1024); its path."""
+    params: dict[str, Any] = {"size": size}
+    if path is not None:
+        params |= _path(path)
+    if image_id is not None:
+        params["image_id"] = image_id
+    return Call("thumbnail", params, lambda raw: path_bytes(raw["path"]))
 
 
 def shutdown() -> Call[None]:

@@ -44,6 +44,7 @@ class Client(Searcher):
     models = asks(calls.models)
     use_model = asks(calls.use_model)
     unsubscribe = asks(calls.unsubscribe)
+    thumbnail = asks(calls.thumbnail)
 
     def pull_model(self, name: str, news: Callable[[Status], None] | None = None) -> Pulled:
         """Fetch a model's weights; `news` is called with each status in the meantime."""

@@ -56,6 +56,13 @@ def cache_folder() -> Path:
     return _path(_folder("XDG_CACHE_HOME", "~/.cache")) / "imgq"
 
 
+def thumbnail_folder() -> Path:
+    """Return the folder of thumbnails, which on Linux all programs share."""
+    if _MAC:
+        return cache_folder() / "thumbnails"
+    return _path(_folder("XDG_CACHE_HOME", "~/.cache")) / "thumbnails"
+
+
 def absolute(path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> bytes:
     """Return a path's bytes, from the root on; symbolic links stay as they are named."""
     # Not pathlib's absolute(): it keeps the "..", and knows no bytes.

@@ -25,6 +25,7 @@ from imgqd.pulse import NotInSync
 from imgqd.records import shown
 from imgqd.server import Handler, Problem
 from imgqd.session import Session
+from imgqd.showing import Showing
 from imgqd.subscriptions import Subscriptions
 from imgqd.turns import Turns
 
@@ -50,6 +51,7 @@ class Api:
         self._asking = Asking(core, meaning)
         self._subscriptions = Subscriptions(core, meaning)
         self._turns = Turns(_SEARCHES)
+        self._showing = Showing(core)
 
     def table(self) -> Mapping[str, Handler]:
         """Return method -> handler."""
@@ -71,6 +73,7 @@ class Api:
             "models.pull": self.models_pull,
             "subscribe": self._subscriptions.subscribe,
             "unsubscribe": self._subscriptions.unsubscribe,
+            "thumbnail": self.thumbnail,
             "shutdown": self.shutdown,
         }
 
@@ -188,6 +191,10 @@ class Api:
             raise Problem(code, error.text) from error
         except child.Died as error:
             raise Problem("unavailable", f"the download ended: {error}: try again") from error
+
+    async def thumbnail(self, _: Session, params: Params) -> Any:
+        """Say where a small PNG of a picture lies; it is made where there is none."""
+        return {"path": wire_path(await self._showing.thumbnail(params))}
 
     async def shutdown(self, _: Session, params: Params) -> Any:
         """Stop the daemon."""

@@ -36,6 +36,7 @@ from imgqd.server import Handler, Problem, Server
 from imgqd.session import Session
 from imgqd.settle import Settler
 from imgqd.status import Status
+from imgqd.thumbnails import Thumbnails
 from imgqd.walks import Walks
 from imgqd.watch import Watcher
 
@@ -89,6 +90,7 @@ async def _live(
         core = await _assemble(settings, settings_path, state, changed, library)
         library.on_damage = damaged
         stack.push_async_callback(core.models.stop)
+        stack.push_async_callback(core.thumbnails.stop)
         await core.restore_pause()
         api = Api(core, importlib.metadata.version("imgq"))
         table = {method: _answering(handler) for method, handler in api.table().items()}
@@ -198,7 +200,9 @@ async def _assemble(
     core.pipeline = Pipeline(
         library, decoders, lambda: core.models.pictures, changed, core.follow_later
     )
-    core.repertoire = Repertoire(library, core.pipeline)
+    people = Decoders(min(2, os.cpu_count() or 1), settings.limits, urgent=True)
+    core.thumbnails = Thumbnails(people, paths.thumbnail_folder())
+    core.repertoire = Repertoire(library, core.pipeline, core.thumbnails)
     core.status = Status(
         importlib.metadata.version("imgq"),
         library,
@@ -206,6 +210,7 @@ async def _assemble(
         core.roots,
         core.intake,
         core.pipeline,
+        core.thumbnails,
         freshness,
     )
     return core

@@ -25,6 +25,7 @@ from imgqd.roots import Roots
 from imgqd.scope import Scope, is_picture_name
 from imgqd.settle import Settler
 from imgqd.status import Status
+from imgqd.thumbnails import Thumbnails
 from imgqd.walks import Walks
 from imgqd.watch import Watcher
 
@@ -69,6 +70,7 @@ class Core:
         self.walks: Walks
         self.pulse: Pulse
         self.pipeline: Pipeline
+        self.thumbnails: Thumbnails
         self.repertoire: Repertoire
         self.models: Models
         self.status: Status
@@ -290,6 +292,7 @@ class Core:
             await self.roots.walk_all(time.time())
         self.heed_power()
         self.pipeline.limit(fresh.limits)
+        self.thumbnails.limit(fresh.limits)
         if fresh.model != before.model:
             await self.models.use(fresh.model)
             self.let_work()

@@ -34,6 +34,13 @@ _FRUGAL: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_A
 """Threads and arenas that a decoder has no use for, each of which takes address space."""
 
 
+_NICE: Final = 19
+"""How far bulk work steps back behind every other program."""
+
+_NICE_TO_PEOPLE: Final = 5
+"""The same while a person waits for it: behind what they see, before what they do not."""
+
+
 class Undecodable(Exception):
     """This file cannot be turned into pixels: `reason` is one word, the text one sentence."""
 
@@ -104,12 +111,18 @@ class Session:
         answer = await self._decoder.call("look", {})
         return await self._decoder.believed(lambda: verdict.print_of(answer))
 
+    async def small(self, size: int) -> tuple[int, int, bytes]:
+        """Return (width, height, RGB) of the identified picture, no side longer than `size`."""
+        answer = await self._decoder.call("small", {"size": size})
+        return await self._decoder.believed(lambda: verdict.small(answer, size))
+
 
 class Decoder:
     """One decoder process, started at the first file and again after each death."""
 
-    def __init__(self, number: int, limits: LimitSettings) -> None:
-        self._name = f"decoder {number}"
+    def __init__(self, name: str, limits: LimitSettings, *, urgent: bool) -> None:
+        self._name = name
+        self._urgent = urgent
         self.limits = limits
         """What the next file is decoded under; the process is started anew for others."""
         self._under = limits
@@ -203,8 +216,10 @@ class Decoder:
     async def _start(self) -> Child:
         await self.stop()
         self._under, self._served, self.is_outdated = self.limits, 0, False
-        self._child = await child.start(self._name, "imgqd.decoder", environment=_FRUGAL)
-        machine.yield_disk(self._child.pid)
+        nice = [str(_NICE_TO_PEOPLE if self._urgent else _NICE)]
+        self._child = await child.start(self._name, "imgqd.decoder", nice, environment=_FRUGAL)
+        if not self._urgent:
+            machine.yield_disk(self._child.pid)
         bounds = {
             "memory": self._under.decode_memory,
             "pixels": self._under.max_megapixels * 1_000_000,
@@ -215,11 +230,12 @@ class Decoder:
 
 
 class Decoders:
-    """As many decoders as there are cores, each lent to one file at a time."""
+    """Some decoders, each lent to one file at a time; a person waits for `urgent` ones."""
 
-    def __init__(self, count: int, limits: LimitSettings) -> None:
+    def __init__(self, count: int, limits: LimitSettings, *, urgent: bool = False) -> None:
         self.count = count
-        self._all = [Decoder(number, limits) for number in range(count)]
+        name = "thumbnailer" if urgent else "decoder"
+        self._all = [Decoder(f"{name} {n}", limits, urgent=urgent) for n in range(count)]
         self._free: asyncio.Queue[Decoder] = asyncio.Queue()
         for decoder in self._all:
             self._free.put_nowait(decoder)

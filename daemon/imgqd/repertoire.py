@@ -10,6 +10,7 @@ from typing import Final
 from imgqd import formats
 from imgqd.library import Library
 from imgqd.pipeline import Pipeline
+from imgqd.thumbnails import Thumbnails
 
 log = logging.getLogger(__name__)
 
@@ -21,9 +22,10 @@ _HOUR: Final = 3600.0
 class Repertoire:
     """Compares the installed decoders with those that the failures in the catalog came of."""
 
-    def __init__(self, library: Library, pipeline: Pipeline) -> None:
+    def __init__(self, library: Library, pipeline: Pipeline, thumbnails: Thumbnails) -> None:
         self._library = library
         self._pipeline = pipeline
+        self._thumbnails = thumbnails
         self._next = time.monotonic() + _HOUR  # the daemon's start looks by itself
 
     async def look_again(self) -> None:
@@ -40,6 +42,7 @@ class Repertoire:
         if words == known:
             return
         self._pipeline.renew_decoders()
+        self._thumbnails.renew()
 
         queued = await self._library.write(lambda writer: writer.retry_failed(time.time()))
         await self._library.write(lambda writer: writer.remember(_KNOWN, words))

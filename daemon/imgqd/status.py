@@ -18,6 +18,7 @@ from imgqd.models import Models
 from imgqd.pipeline import Pipeline
 from imgqd.records import Root, Totals, shown
 from imgqd.roots import Roots
+from imgqd.thumbnails import Thumbnails
 
 _WINDOW: Final = 20.0
 """Seconds over which the rate of work is averaged."""
@@ -39,6 +40,7 @@ class Status:
         roots: Roots,
         intake: Intake,
         pipeline: Pipeline,
+        thumbnails: Thumbnails,
         freshness: Freshness,
     ) -> None:
         self._version = version
@@ -47,6 +49,7 @@ class Status:
         self._roots = roots
         self._intake = intake
         self._pipeline = pipeline
+        self._thumbnails = thumbnails
         self._freshness = freshness
         self._samples: deque[tuple[float, int]] = deque()
         self._counted = (0, 0.0)
@@ -192,4 +195,5 @@ class Status:
     def _memory(self) -> dict[str, int]:
         pids = {"imgqd": os.getpid(), **self._models.pids}
         pids |= {f"decoder {n}": pid for n, pid in enumerate(self._pipeline.decoder_pids)}
+        pids |= {f"thumbnailer {n}": pid for n, pid in enumerate(self._thumbnails.pids)}
         return {name: size for name, pid in pids.items() if (size := memory_of(pid)) is not None}

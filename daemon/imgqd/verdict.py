@@ -51,6 +51,16 @@ def pixels(said: Any, size: int) -> tuple[bytes, bytes]:
     return said[0], print_of(said[1])
 
 
+def small(said: Any, size: int) -> tuple[int, int, bytes]:
+    """Return (width, height, RGB) of a picture that fits into a square; raises Nonsense."""
+    if not isinstance(said, list) or len(said) != 3:
+        raise Nonsense("no picture")
+    width, height, rgb = _side(said[0]), _side(said[1]), said[2]
+    if max(width, height) > size or not isinstance(rgb, bytes) or len(rgb) != width * height * 3:
+        raise Nonsense("its pixels")
+    return width, height, rgb
+
+
 def print_of(said: Any) -> bytes:
     """Return what a picture looks like; raises Nonsense."""
     if not isinstance(said, bytes) or len(said) != prints.SIZE:

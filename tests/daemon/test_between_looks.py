@@ -39,7 +39,7 @@ def test_an_answer_claims_nothing_of_what_arrives_between_the_two_looks() -> Non
     passing = Passing()
     nothing = cast("Any", SimpleNamespace(unsettled=0, blind_since=lambda: None))
     status = Status(
-        "1", cast("Any", passing), nothing, nothing, nothing, nothing, passing.freshness
+        "1", cast("Any", passing), nothing, nothing, nothing, nothing, nothing, passing.freshness
     )
     as_of, _ = asyncio.run(status.as_of())
     assert as_of <= NOTICED - LAG

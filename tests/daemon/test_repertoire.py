@@ -16,6 +16,7 @@ from imgqd.library import Library
 from imgqd.pipeline import Pipeline
 from imgqd.records import Failed, Observed, Stamp
 from imgqd.repertoire import Repertoire
+from imgqd.thumbnails import Thumbnails
 
 
 def test_failures_are_queued_once_for_each_change_of_the_decoders(
@@ -30,7 +31,8 @@ async def _scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pipeline = SimpleNamespace(
         renew_decoders=lambda: renewed.append("decoders"), wake=lambda: renewed.append("wake")
     )
-    repertoire = Repertoire(library, cast("Pipeline", pipeline))
+    thumbnails = SimpleNamespace(renew=lambda: None)
+    repertoire = Repertoire(library, cast("Pipeline", pipeline), cast("Thumbnails", thumbnails))
     installed = {"pillow": "13.0"}
     monkeypatch.setattr(formats, "installed", lambda: dict(installed))
     await repertoire.look()

@@ -23,7 +23,7 @@ _LARGEST_SIDECAR: Final = 1 << 20
 
 
 class Decoder:
-    """Answers `identify` (what an open file is) and `pixels` (what a model sees of the same)."""
+    """Answers `identify` (what an open file is), and then what is to be seen in the same one."""
 
     def __init__(self) -> None:
         self._hand: Opened | None = None
@@ -81,6 +81,13 @@ class Decoder:
             raise Fault("internal", "no picture in hand")
         return guarded(lambda: shape.glance(hand))
 
+    def small(self, params: dict[str, Any]) -> tuple[int, int, bytes]:
+        """Return (width, height, RGB) of the picture in hand, no side longer than `size`."""
+        hand, self._hand = self._hand, None
+        if hand is None:
+            raise Fault("internal", "no picture in hand")
+        return guarded(lambda: shape.small(hand, params["size"]))
+
 
 def _read(file: Any, most: int) -> bytes:
     size = os.fstat(file.fileno()).st_size
@@ -102,8 +109,11 @@ def _sidecar(file: Any) -> bytes | None:
 
 
 def main() -> None:
-    """Serve the core on the inherited socket whose number is the first argument."""
-    os.nice(19)
+    """Serve the core on the inherited socket whose number is the first argument.
+
+    The second is how far it steps back behind other programs, as nice(1) counts.
+    """
+    os.nice(int(sys.argv[2]))
     warnings.simplefilter("ignore")
     warnings.simplefilter("error", Image.DecompressionBombWarning)
     decoder = Decoder()
@@ -113,5 +123,6 @@ def main() -> None:
             "identify": decoder.identify,
             "pixels": decoder.pixels,
             "look": decoder.look,
+            "small": decoder.small,
         }
     )

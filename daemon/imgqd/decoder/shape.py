@@ -43,6 +43,16 @@ def glance(opened: Opened) -> bytes:
     return prints.of(_flat(opened, _GLANCE))
 
 
+def small(opened: Opened, size: int) -> tuple[int, int, bytes]:
+    """Return (width, height, width * height * 3 bytes of RGB) of a picture for a person's eyes.
+
+    The whole of it, no side longer than `size`; a smaller picture stays as it is.
+    """
+    flat = _flat(opened, size)
+    flat.thumbnail((size, size), Image.Resampling.LANCZOS)
+    return flat.width, flat.height, flat.tobytes()
+
+
 def _flat(opened: Opened, size: int) -> Image.Image:
     """Return the whole picture, upright and in plain colours, at least as large as needed."""
     picture = opened.picture
