@@ -32,7 +32,7 @@ exit status:
   1  nothing found   4  the daemon refused
   2  wrong usage     130  ended by Ctrl-C"""
 
-_ONCE = ("limit", "offset", "all", "fold", "sync", "timeout", "open")
+_ONCE = ("limit", "offset", "all", "fold", "sync", "timeout", "open", "preview", "sheet", "output")
 """Options of one search, without a meaning for a query that stands."""
 
 
@@ -42,12 +42,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _main(arguments: Sequence[str] | None) -> int:
-    options = _parse(sys.argv[1:] if arguments is None else arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    if given[:1] in (["--complete"], ["--completion"]):
+        from imgq import completion  # noqa: PLC0415
+
+        return completion.run(given[0], given[1:], _parser())
+    options = _parse(given)
     query = " ".join(options.query)
     if not query.strip() and options.like is None:
         raise Usage("what should the pictures show? give a QUERY, or a picture with --like")
     if options.print0 and options.json:
         raise Usage("--json and --print0 exclude each other: leave one of them out")
+    if options.output is not None and not options.sheet:
+        raise Usage("--output goes with --sheet: it says where the sheet is written")
     if options.follow:
         return _follow(query, options)
     if options.cursor is not None:
@@ -64,7 +71,7 @@ def _main(arguments: Sequence[str] | None) -> int:
             sync=options.sync,
             timeout=options.timeout,
         )
-    return _show(answer, options)
+        return _show(searcher, answer, options)
 
 
 def _parse(arguments: Sequence[str]) -> Namespace:
@@ -94,11 +101,13 @@ def _is_less(argument: str) -> bool:
         return False
     letter, rest = argument[1], argument[2:]
     # Options are one letter; a number may stick to the one that takes it.
-    return not (letter in "0hn" and not rest) and not (letter == "n" and rest.isdigit())
+    return not (letter in "0hno" and not rest) and not (letter == "n" and rest.isdigit())
 
 
-def _show(answer: SearchAnswer, options: Namespace) -> int:
-    for chunk in _output(answer, options):
+def _show(searcher: Searcher, answer: SearchAnswer, options: Namespace) -> int:
+    if options.sheet:
+        return _sheet(searcher, answer, options)
+    for chunk in _output(searcher, answer, options):
         sys.stdout.buffer.write(chunk)
     sys.stdout.buffer.flush()
     for hint in hints(answer, time.time(), weak=options.all):
@@ -113,7 +122,22 @@ def _show(answer: SearchAnswer, options: Namespace) -> int:
     return 0
 
 
-def _output(answer: SearchAnswer, options: Namespace) -> Iterator[bytes]:
+def _sheet(searcher: Searcher, answer: SearchAnswer, options: Namespace) -> int:
+    for hint in hints(answer, time.time(), weak=options.all):
+        say(_PROGRAM, hint)
+    if not _shown(answer, options):
+        return _NOTHING_FOUND
+    from imgq import sheet  # noqa: PLC0415
+    from imgq.opening import open_file  # noqa: PLC0415
+
+    title = " ".join(options.query)
+    written = sheet.write(searcher, title, answer, options.output, weak=options.all)
+    if options.output is None:
+        open_file(written)
+    return 0
+
+
+def _output(searcher: Searcher, answer: SearchAnswer, options: Namespace) -> Iterator[bytes]:
     shown = _shown(answer, options)
     screen = screen_of(sys.stdout)
     if options.json:
@@ -125,6 +149,10 @@ def _output(answer: SearchAnswer, options: Namespace) -> Iterator[bytes]:
         yield from (match.path + b"\0" for match in shown)
     elif screen is None:
         yield from (match.path + b"\n" for match in shown)
+    elif options.preview and screen.links:
+        from imgq.preview import previewed  # noqa: PLC0415
+
+        yield from previewed(searcher, answer, screen, weak=options.all)
     else:
         for line in listing(answer, screen, weak=options.all):
             yield line.encode() + b"\n"
@@ -159,7 +187,11 @@ def _parser() -> Parser:
     add("-0", "--print0", action="store_true", help="end each path with a zero byte")
     add("--follow", action="store_true", help="wait, and print each new match as it comes")
     add("--cursor", metavar="FILE", help="with --follow: go on where FILE says, and keep it there")
+    add("--preview", action="store_true", help="show the pictures in the terminal, too")
+    add("--sheet", action="store_true", help="open a page that shows the results as pictures")
+    add("-o", "--output", metavar="FILE", help="with --sheet: write it to FILE, open nothing")
     add("--open", action="store_true", help="open the first result")
+    add("--completion", metavar="SHELL", help="print what completes imgq in bash, zsh or fish")
     add("--version", action=Version, nargs=0, help="print the version")
     return parser
 

@@ -36,7 +36,7 @@ def written(width: int, height: int, rgb: bytes, texts: Mapping[str, str]) -> by
     chunks = [(b"IHDR", header)]
     for key, value in texts.items():
         chunks.append((b"tEXt", key.encode("latin-1") + b"\0" + value.encode("latin-1")))
-    chunks += [(b"IDAT", zlib.compress(filtered, _LEVEL)), (b"IEND", b"")]
+    chunks += [(b"IDAT", zlib.compress(filtered.tobytes(), _LEVEL)), (b"IEND", b"")]
     return _SIGNATURE + b"".join(_chunk(kind, content) for kind, content in chunks)
 
 
