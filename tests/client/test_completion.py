@@ -59,8 +59,8 @@ def test_folders_are_offered_by_name_and_by_path(folders: Path) -> None:
     assert offered("in:.h") == []
 
 
-def test_without_a_daemon_a_tab_offers_no_folders(socket_path: Path) -> None:
-    assert socket_path
+@pytest.mark.usefixtures("socket_path")
+def test_without_a_daemon_a_tab_offers_no_folders() -> None:
     assert offered("in:") == []
 
 
@@ -94,16 +94,16 @@ _imgq; printf '%s\\n' "${COMPREPLY[@]}"
 """
 
 
-def test_bash_completes(folders: Path) -> None:
-    assert folders
+@pytest.mark.usefixtures("folders")
+def test_bash_completes() -> None:
     assert shell("bash", "-c", BASH, "bash", "imgq beach ty") == "type:\n"
     # What is before the colon stands already.
     assert shell("bash", "-c", BASH, "bash", "imgq type:we") == "webp\n"
     assert shell("bash", "-c", BASH, "bash", "imgq in:2023/S") == '\\"2023/Summer\\ holidays\\"\n'
 
 
-def test_fish_completes(folders: Path) -> None:
-    assert folders
+@pytest.mark.usefixtures("folders")
+def test_fish_completes() -> None:
     program = "imgq --completion fish | source; complete -C 'imgq beach in:20'"
     assert shell("fish", "--no-config", "-c", program).split() == ["in:2023", "in:2024"]
 

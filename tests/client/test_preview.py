@@ -1,9 +1,11 @@
 """Pictures in a terminal: what is written for each kind, and that a result never suffers."""
 
 import base64
+import shutil
 import struct
 import zlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -43,7 +45,7 @@ def shown(
         monkeypatch.delenv(name, raising=False)
     daemon.answers["search"] = found(result("/a.jpg"))
     daemon.answers["thumbnail"] = {"path": str(small)}
-    monkeypatch.setattr(preview.shutil, "which", lambda _: None)
+    monkeypatch.setattr(shutil, "which", lambda _: None)
 
     def show(**environment: str) -> str:
         for name, value in environment.items():
@@ -105,6 +107,10 @@ def test_into_a_pipe_go_paths_and_no_pictures(
     assert capsysbinary.readouterr().out == b"/a.jpg\n"
 
 
+def _far(guess: int, one: int) -> int:
+    return abs(guess - one)
+
+
 @pytest.mark.parametrize("how", range(5))
 def test_every_filter_of_png_is_undone(how: int) -> None:
     rows = [
@@ -116,7 +122,7 @@ def test_every_filter_of_png_is_undone(how: int) -> None:
         for at, byte in enumerate(row):
             left, corner = (row[at - 3], above[at - 3]) if at >= 3 else (0, 0)
             guess = left + above[at] - corner
-            paeth = min((left, above[at], corner), key=lambda one, guess=guess: abs(guess - one))
+            paeth = min((left, above[at], corner), key=partial(_far, guess))
             line.append((byte - (0, left, above[at], (left + above[at]) // 2, paeth)[how]) % 256)
         lines.append(bytes([how]) + bytes(line))
         above = row

@@ -1,10 +1,12 @@
-"""`imgq --sheet` as a person gets it: written by the real programs, shown by a real browser."""
+"""Pictures as a person gets them: the sheet in a real browser, the list in a real terminal."""
 
 from __future__ import annotations
 
 import os
 import re
+import shutil
 import stat
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 
 from chromium import page
 from demo.sample import sample_folder
-from house import House, picture, running
+from house import BIN, PATIENCE, House, picture, running
 from imgq.paths import file_uri
 
 pytestmark = pytest.mark.system
@@ -98,3 +100,69 @@ def test_where_it_cannot_be_written_it_says_so_in_one_line(home: House) -> None:
     assert done.returncode not in {0, 1} or done.stderr
     assert "/nowhere/sheet.html cannot be written: No such file" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def in_tmux(home: House, place: Path, command: str, columns: int = 60) -> str:
+    """Return what stands on the screen of a tmux of its own after a command."""
+    if shutil.which("tmux") is None:
+        pytest.skip("tmux is not installed")
+    # One that ends may still hold its name.
+    tmux = ["tmux", "-f", "/dev/null", "-L", f"imgq-{os.getpid()}-{place.name[-12:]}"]
+    environment = {**home.environment, "PATH": f"{BIN}:{os.environ['PATH']}", "LC_ALL": "C.UTF-8"}
+    environment.pop("TMUX", None)
+
+    def say(*words: str) -> str:
+        return subprocess.run(
+            [*tmux, *words],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=True,
+        ).stdout
+
+    script = place / "script"
+    script.write_text(f"{command} 2>/dev/null; tmux wait-for -S done; exec sleep 1000\n")
+    try:
+        say("-u", "new-session", "-d", "-x", str(columns), "-y", "60", f"sh {script}")
+        say("wait-for", "done")
+        return say("capture-pane", "-e", "-p")
+    finally:
+        subprocess.run([*tmux, "kill-server"], env=environment, capture_output=True, check=False)
+
+
+def test_tmux_shows_pictures_as_characters(home: House, tmp_path: Path) -> None:
+    said = in_tmux(home, tmp_path, "COLORTERM=truecolor imgq --preview 'a tree'")
+    assert "green-tree-008.jpg" in said
+    if (kept := os.environ.get("IMGQ_SCREENSHOTS")) is not None:
+        (Path(kept) / "tmux.txt").write_text(said)
+    assert len(re.findall("[\u2580-\u259f]", said)) > 30
+
+
+def test_tmux_keeps_the_cells_of_a_picture_of_kitty(home: House, tmp_path: Path) -> None:
+    said = in_tmux(home, tmp_path, "IMGQ_PREVIEW=kitty imgq --preview 'a tree'")
+    assert "green-tree-008.jpg" in said
+    lines = [line for line in said.splitlines() if "\U0010eeee" in line]
+    assert 4 <= len(lines) <= 8
+    assert "_G" not in said  # what is for kitty went through, and stands nowhere
+
+
+def test_a_narrow_terminal_breaks_no_line(home: House, tmp_path: Path) -> None:
+    said = in_tmux(home, tmp_path, "NO_COLOR=1 imgq --all -n 5 'a tree'", columns=20)
+    lines = [line for line in said.splitlines() if line.strip()]
+    assert len(lines) <= 7  # five results, the divider, and the end of a name
+    assert "\x1b[3" not in said
+
+
+def test_head_may_have_enough(home: House) -> None:
+    for options in ("", "--json", "-0", "--preview"):
+        command = f"set -o pipefail; imgq --all -n 1000 {options} png | head -c 1"
+        done = subprocess.run(
+            ["bash", "-c", command],
+            env={**home.environment, "PATH": f"{BIN}:{os.environ['PATH']}"},
+            capture_output=True,
+            check=False,
+            timeout=PATIENCE,
+        )
+        assert done.returncode == 0
+        assert b"Traceback" not in done.stderr
