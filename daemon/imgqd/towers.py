@@ -6,9 +6,10 @@ process does, and only once the weights are known to be there.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -158,7 +159,8 @@ class Towers:
     def _encode_texts(self, texts: list[str]) -> Tensor:
         loaded = self._need()
         tokens = loaded.tokenize(texts).to(loaded.device)
-        vectors: Tensor = loaded.model.encode_text(tokens)
+        with _as_long_as_needed(loaded.model, tokens) as needed:
+            vectors: Tensor = loaded.model.encode_text(needed)
         return torch.nn.functional.normalize(vectors.float(), dim=-1)
 
     def _need(self) -> _Loaded:
@@ -192,6 +194,27 @@ def _create(
         # By path, not by tag: exactly the file that `key` describes.
         open_clip.load_checkpoint(model, str(found.path), weights_only=True)
     return architecture, model.eval()
+
+
+@contextlib.contextmanager
+def _as_long_as_needed(model: Any, tokens: Tensor) -> Iterator[Tensor]:
+    """Give the tokens up to the last one that counts, to a model that takes so many meanwhile.
+
+    CLIP's texts look backwards only, and the vector is what stands at the end's token, the
+    highest of all numbers: what comes after it changes nothing, and takes most of the time.
+    """
+    looks_back = isinstance(model, open_clip.CLIP) and model.attn_mask is not None
+    if not looks_back or model.text_pool_type != "argmax":
+        yield tokens
+        return
+    needed = int(tokens.argmax(dim=-1).max()) + 1
+    places, mask = model.positional_embedding, model.attn_mask
+    model.positional_embedding = torch.nn.Parameter(places[:needed], requires_grad=False)
+    model.attn_mask = mask[:needed, :needed]
+    try:
+        yield tokens[:, :needed]
+    finally:
+        model.positional_embedding, model.attn_mask = places, mask
 
 
 def _no_texts(_: list[str]) -> Tensor:

@@ -73,6 +73,28 @@ def test_vectors_are_of_unit_length_and_of_the_models_dimension() -> None:
     np.testing.assert_allclose(np.linalg.norm(vectors.reshape(2, -1), axis=1), 1, atol=1e-5)
 
 
+TEXTS = ["", "a dog", "DOG & cat, two of them; on a boat?", "naïve 犬 🐕", "word " * 90]
+
+
+@pytest.mark.parametrize("texts", [TEXTS, *([one] for one in TEXTS)], ids=len)
+def test_a_text_is_encoded_up_to_its_end_and_the_vector_is_the_models_own(
+    texts: list[str],
+) -> None:
+    towers, _ = loaded("text")
+    here = towers._need()
+    with torch.inference_mode():
+        whole = here.model.encode_text(here.tokenize(texts), normalize=True).numpy()
+    lengths: list[int] = []
+    here.model.transformer.register_forward_hook(
+        lambda _, given, __: lengths.append(given[0].shape[1])
+    )
+    for _ in range(2):
+        vectors = np.frombuffer(towers.texts({"texts": texts}), np.float32).reshape(len(texts), -1)
+        np.testing.assert_allclose(vectors, whole, atol=1e-5)
+    longest = max(int((row != 0).sum()) for row in here.tokenize(texts))
+    assert lengths == [longest, longest]
+
+
 def test_a_process_for_pictures_keeps_no_text_tower_and_refuses_texts() -> None:
     towers, _ = loaded("image")
     with pytest.raises(Fault, match="embeds pictures"):
