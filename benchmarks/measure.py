@@ -17,7 +17,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -41,7 +41,9 @@ __all__ = [
     "finish",
     "ms",
     "number",
+    "parsed",
     "percentile",
+    "photograph",
     "places",
     "processes",
     "running",
@@ -78,6 +80,8 @@ class Result:
     title: str
     text: str
     tables: tuple[Table, ...]
+    figures: dict[str, float] = field(default_factory=dict)
+    """What `goals` holds against its limits: seconds, bytes, ratios."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,11 @@ def arguments(description: str, **counts: int) -> argparse.Namespace:
 
     There are `--json` and numbers with their defaults.
     """
-    parser = argparse.ArgumentParser(description=description)
+    return parsed(argparse.ArgumentParser(description=description), **counts)
+
+
+def parsed(parser: argparse.ArgumentParser, **counts: int) -> argparse.Namespace:
+    """Do the same with a parser that has options of its own."""
     for name, default in counts.items():
         parser.add_argument(f"--{name}", type=int, default=default, help=f"default {default}")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the result here, too")
@@ -157,6 +165,21 @@ def processes(core: int) -> list[Process]:
         role = "core" if process.pid == core else _role(line)
         found.append(Process(role, getattr(full, "pss", full.uss), times.user + times.system))
     return found
+
+
+def photograph(path: Path, sides: tuple[int, int], seed: int) -> Path:
+    """Write a JPEG of (width, height) with large and small structures, as photographs have them."""
+    import numpy as np
+    from PIL import Image
+
+    chance = np.random.default_rng(seed)
+    image = Image.new("RGB", sides)
+    for cells, share in ((8, 0.5), (64, 0.3), (512, 0.2)):
+        values = chance.integers(0, 256, (cells * sides[1] // sides[0], cells, 3), np.uint8)
+        layer = Image.fromarray(values).resize(sides, Image.Resampling.BICUBIC)
+        image = Image.blend(image, layer, 1.0 if cells == 8 else share)
+    image.save(path, "JPEG", quality=90)
+    return path
 
 
 def percentile(values: Iterable[float], percent: float) -> float:

@@ -56,7 +56,12 @@ def main() -> None:
         f"catalogue, with the demo model."
     )
     title = "From a command to its answer"
-    finish(Result(title, text, (_client(times), _daemon(starts))), told)
+    empty = percentile(times[_EMPTY], 50)
+    figures = {
+        "more_s": percentile(times[_NEW], 50) - empty,
+        "again_more_s": percentile(times[_AGAIN], 50) - empty,
+    }
+    finish(Result(title, text, (_client(times), _daemon(starts)), figures), told)
 
 
 def _alternating(house: House, rounds: int) -> dict[str, list[float]]:
