@@ -31,9 +31,6 @@ _numbers = itertools.count()
 @pytest.fixture(scope="module")
 def fast_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     house = House(tmp_path_factory.mktemp("ratios"))
-    # As installed programs are: compiled once, and not at every start.
-    house.environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    house.environment["PYTHONPYCACHEPREFIX"] = str(house.base / "compiled")
     for number in range(60):
         picture(house.pictures / "before" / f"{number}.png", number)
     with running(house):
@@ -42,28 +39,30 @@ def fast_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 
 def _cpu(house: House, *command: str) -> float:
-    """Return the CPU seconds of a command."""
+    """Return the CPU seconds of a command, as installed: compiled once, not at every start."""
+    compiled = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(house.base / "compiled")}
+    environment = house.environment | compiled
 
     def spent() -> float:
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
         return used.ru_utime + used.ru_stime
 
     before = spent()
-    subprocess.run(command, env=house.environment, stdout=subprocess.DEVNULL, check=True)
+    subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=True)
     return spent() - before
 
 
-def test_a_search_costs_less_than_seven_empty_pythons(fast_house):
-    # Measured: 3.3 of them. asyncio alone would be 4 more, numpy 10.
+def test_a_search_costs_less_than_five_empty_pythons(fast_house: House) -> None:
+    # Measured: 3.3 of them.
     imgq = str(BIN / "imgq")
     empty, ours = [], []
     for _ in range(8):
         empty.append(_cpu(fast_house, sys.executable, "-c", "pass"))
         ours.append(_cpu(fast_house, imgq, "--all", "a red car"))
-    assert min(ours) < 7 * min(empty)
+    assert min(ours) < 5 * min(empty)
 
 
-def test_a_text_asked_before_is_answered_sooner_than_a_new_one(fast_house):
+def test_a_text_asked_before_is_answered_sooner_than_a_new_one(fast_house: House) -> None:
     # Two texts by turns: the answer's own cache would hide that of the texts.
     def asked(query: str) -> float:
         began = time.perf_counter()
@@ -76,10 +75,10 @@ def test_a_text_asked_before_is_answered_sooner_than_a_new_one(fast_house):
         for _ in range(25):
             new.append(asked(f"a text never asked {next(_numbers)}"))
             again.append(asked("a red car"))
-    assert min(again) < min(new)
+    assert min(again) < 0.9 * min(new)
 
 
-def test_a_renamed_folder_costs_no_decoding(fast_house):
+def test_a_renamed_folder_costs_no_decoding(fast_house: House) -> None:
     before = fast_house.counters()
     (fast_house.pictures / "before").rename(fast_house.pictures / "after")
     fast_house.sync()
@@ -89,7 +88,7 @@ def test_a_renamed_folder_costs_no_decoding(fast_house):
     assert len(fast_house.found()) == 60
 
 
-def test_a_rescan_costs_less_than_six_bare_walks(tmp_path):
+def test_a_rescan_costs_less_than_six_bare_walks(tmp_path: Path) -> None:
     # Measured: 1.8 of them. To open each file would be 6 more, to ask for each row of it 15.
     files = 4000
     root = os.fsencode(tmp_path / "pictures")
