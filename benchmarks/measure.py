@@ -227,11 +227,12 @@ def _role(line: str) -> str:
 
 
 def _told() -> Sequence[str]:
-    # The result's own place is no part of the command that a reader repeats.
+    # Places on this machine are no part of the command that a reader repeats.
     told = sys.argv[1:]
-    if "--json" in told:
-        place = told.index("--json")
-        return [*told[:place], *told[place + 2 :]]
+    for option in ("--json", "--rclip"):
+        if option in told:
+            place = told.index(option)
+            told = [*told[:place], *told[place + 2 :]]
     return told
 
 

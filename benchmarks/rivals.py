@@ -259,7 +259,7 @@ def _figures(times: Times, asks: dict[str, list[float]]) -> dict[str, float]:
     best = {side: min(taken) for side, taken in times.sides.items()}
     ours = percentile(asks["imgq"], 50)
     return {
-        "times_rclip": best["rclip"] / min(best[f"imgq, {one}"] for one in _OURS),
+        "times_rclip": best["rclip"] / best["imgq, auto"],
         "times_rclip_float32": best["rclip"] / best["imgq, float32"],
         "decoders_busy": max(times.busy),
         "process_times_rclip": percentile(asks["rclip -n"], 50) / ours,
