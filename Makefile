@@ -45,7 +45,7 @@ soak: .venv/installed
 fuzz: .venv/installed
 	@$(BIN)/python tests/fuzz.py --minutes $(MINUTES)
 
-# All that need no GPU, some forty minutes on two cores, and docs/benchmarks.md of their results.
+# All that need no GPU, under an hour on two cores, and docs/benchmarks.md of their results.
 # `make bench QUICK=1` shows in a few that each runs; what it measures goes to build/benchmarks.
 bench: .venv/installed
 	@$(BIN)/python benchmarks/run.py $(if $(QUICK),--quick --into build/benchmarks)
