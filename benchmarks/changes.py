@@ -17,6 +17,7 @@ from measure import (
     Result,
     Table,
     arguments,
+    come_to_rest,
     finish,
     ms,
     number,
@@ -97,6 +98,8 @@ def _saves(base: Path, model: str, warms: int, colds: int) -> tuple[list[float],
             path = photograph(ready / f"{turn}.jpg", (4000, 3000), turn)
             if turn > warms:
                 _until_alone(house)
+            elif turn == 1:
+                come_to_rest(house.pid)
             began = time.monotonic()
             shutil.copy(path, house.pictures / path.name)
             client.sync(600)
@@ -129,6 +132,7 @@ def _renames(base: Path, count: int) -> tuple[list[float], int]:
     times, name = [], "before"
     with running(house), house.client(timeout=_PATIENCE) as client:
         client.sync(_PATIENCE)
+        come_to_rest(house.pid)
         before = house.counters()
         for turn in range(_ROUNDS):
             began = time.monotonic()

@@ -38,6 +38,7 @@ __all__ = [
     "Result",
     "Table",
     "arguments",
+    "come_to_rest",
     "finish",
     "ms",
     "number",
@@ -165,6 +166,21 @@ def processes(core: int) -> list[Process]:
         role = "core" if process.pid == core else _role(line)
         found.append(Process(role, getattr(full, "pss", full.uss), times.user + times.system))
     return found
+
+
+def come_to_rest(core: int) -> None:
+    """Wait until no process of the daemon works.
+
+    After a start the text encoder has everyday phrases to encode for some seconds,
+    which would weigh on whatever is measured then.
+    """
+    calm = 0
+    before = sum(one.cpu for one in processes(core))
+    while calm < 3:
+        time.sleep(0.5)
+        now = sum(one.cpu for one in processes(core))
+        calm = calm + 1 if now - before <= 0.02 else 0
+        before = now
 
 
 def photograph(path: Path, sides: tuple[int, int], seed: int) -> Path:

@@ -17,6 +17,7 @@ from measure import (
     Result,
     Table,
     arguments,
+    come_to_rest,
     finish,
     ms,
     number,
@@ -89,6 +90,7 @@ def _answers(base: Path, model: str, told: object) -> tuple[list[float], list[fl
     with running(house), house.client(timeout=_PATIENCE) as client:
         client.sync(_PATIENCE)
         _asked(house)
+        come_to_rest(house.pid)
         for turn in range(rounds):
             ready = base / f"ready-{turn}"
             ready.mkdir()
@@ -144,6 +146,7 @@ def _memory(base: Path, model: str, count: int) -> tuple[dict[str, int], dict[st
         # Every process has begun by then, and has held what it holds at its start.
         client.sync(_PATIENCE)
         client.search("warm", weak=True)
+        come_to_rest(house.pid)
         importing = threading.Thread(target=_import, args=(house, ready, done))
         importing.start()
         while not done.wait(_LOOK):

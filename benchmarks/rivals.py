@@ -23,6 +23,7 @@ from measure import (
     House,
     Result,
     Table,
+    come_to_rest,
     finish,
     ms,
     number,
@@ -130,6 +131,7 @@ def _indexed(house: House, album: Path, times: Times) -> float:
         os.link(path, waiting / path.name)
     with house.client(timeout=3600) as client:
         client.sync(600)
+        come_to_rest(house.pid)
         done = threading.Event()
         looks: list[bool] = []
         looker = threading.Thread(target=_look_on, args=(house.pid, done, looks))
@@ -207,6 +209,7 @@ def _asks(
     with running(house), house.client(timeout=3600) as client:
         client.sync(3600)
         client.search("warm", weak=True)
+        come_to_rest(house.pid)
         assert client.status().model["vectors"] == told.library + 1
         for turn in range(told.asks + 1):
             query = f"a red car, number {turn}"

@@ -16,6 +16,7 @@ from measure import (
     Result,
     Table,
     arguments,
+    come_to_rest,
     finish,
     ms,
     number,
@@ -46,6 +47,7 @@ def main() -> None:
         with running(house), house.client(timeout=600) as client:
             client.sync(600)
             client.search("warm", weak=True)
+            come_to_rest(house.pid)
             times = _alternating(house, told.rounds)
             house.stop()
         starts = [_start(house, turn) for turn in range(_STARTS)]
