@@ -77,8 +77,8 @@ GOALS: Final = (
     Goal(
         "indexing 12 MP photographs, same model, times rclip",
         "rivals", "times_rclip", _times, least=2.5,
-        why="nearly all of it is the forward pass; where the processor has no quick half "
-        "precision, it is float32 for both, and rclip's alone is as quick as torch's or quicker",
+        why="without a quick half precision the forward pass alone, which all share, takes half "
+        "of rclip's CPU time: were decoding free, twice rclip would be the most",
     ),
     Goal(
         "share of the embedder's time that is the forward pass (where decoders keep up)",
