@@ -95,21 +95,23 @@ class Say(Protocol):
 
 
 class Standing:
-    """One standing query: what is `wanted`, and a vector that may be another one with each model.
+    """One standing query: what it means, and a vector that may be another one with each model.
 
-    `encode` returns it, None where no model has one; a query of filters alone has no `encode`.
+    `mean` returns what is wanted but the vector: "today" is another day tomorrow. `encode`
+    returns the vector, None where no model has one; a query of filters alone has no `encode`.
     """
 
     def __init__(
         self,
         library: Library,
-        wanted: Wanted,
+        mean: Callable[[], Awaitable[Wanted]],
         encode: Callable[[], Awaitable[Vector | None]] | None,
         place: Place,
         say: Say,
     ) -> None:
         self._library = library
-        self._wanted = wanted
+        self._mean = mean
+        self._vector: Vector | None = None
         self._encode = encode
         self._place = place
         self._say = say
@@ -170,7 +172,7 @@ class Standing:
         if self._encode is None:
             return
         number = self._library.model_id or 0
-        is_due = self._wanted.vector is None and time.monotonic() >= self._again
+        is_due = self._vector is None and time.monotonic() >= self._again
         if number == self._tried and not is_due:
             return
         while True:
@@ -178,7 +180,7 @@ class Standing:
             before, number = number, self._library.model_id or 0
             if before == number:
                 break
-        self._wanted, self._tried = replace(self._wanted, vector=vector), number
+        self._vector, self._tried = vector, number
         self._model = 0 if vector is None else number
         if vector is None:
             # Each try may start a process; without a model there is none to start.
@@ -198,9 +200,11 @@ class Standing:
         named = {one.image for one in arrivals if not one.model}
         seen = {one.image for one in arrivals if one.model and (one.first or 0) > floor}
         new = named | seen
-        wanted = self._wanted
+        if not new:
+            return [], []
+        wanted = replace(await self._mean(), vector=self._vector)
         is_mute = self._encode is not None and wanted.vector is None and not wanted.text
-        if not new or is_mute:
+        if is_mute:
             return [], []
         partners = await self._library.read(lambda reader: _partners(reader, new))
         judge = await among.judge_of(self._library, wanted)

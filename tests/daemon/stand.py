@@ -7,6 +7,9 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from daemon.shelf import DIM, Shelf, vector_of
 from imgqd.catalog import Reader
 from imgqd.index import Index
@@ -44,6 +47,9 @@ class Books(Library):
     async def read(self, question: Callable[[Reader], T]) -> T:
         return question(self.shelf.reader)
 
+    async def matching(self, where: Condition) -> NDArray[np.int64]:
+        return self.shelf.reader.matching(where)
+
 
 class Stand:
     """A standing query and what its client was told."""
@@ -52,7 +58,13 @@ class Stand:
         self.told: list[tuple[list[str], str, bool]] = []
         self.encoded = 0
         self.vector: Vector | None = vector_of(WANTED)
-        self.query = Standing(books, wanted, None if is_filter else self._encode, place, self._say)
+        self.wanted = wanted
+        self.query = Standing(
+            books, self._mean, None if is_filter else self._encode, place, self._say
+        )
+
+    async def _mean(self) -> Wanted:
+        return self.wanted
 
     async def _encode(self) -> Vector | None:
         self.encoded += 1
