@@ -63,7 +63,7 @@ async def _measured(path: Path, count: int) -> Table:
 
     async def timed(where: sql.Condition | None) -> tuple[float, int]:
         vector = chance.standard_normal(_DIM).astype(np.float32)
-        wanted = Wanted(vector / np.linalg.norm(vector), "", where)
+        wanted = Wanted(vector / np.linalg.norm(vector), "", where, sight=library.sight)
         began = time.perf_counter()
         _, total = await search.everything(library, wanted, 20)
         return time.perf_counter() - began, total

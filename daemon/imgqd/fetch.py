@@ -158,11 +158,29 @@ class Download:
 
 def locate(params: dict[str, Any]) -> dict[str, Any]:
     """Say where the files of a model lie, without any network."""
+    name = _text(params)
     try:
+        if name.startswith(presets.LOCAL):
+            return {"files": {"weights": os.fspath(weights.find(name).path)}}
         files = weights.cached(_name(params))
     except weights.MissingWeights as error:
         raise Fault("not_found", str(error)) from error
     return {"files": {role: os.fspath(path) for role, path in files.items()}}
+
+
+def check(params: dict[str, Any]) -> dict[str, Any]:
+    """Refuse what is the name of no model, without any network."""
+    name = _text(params)
+    try:
+        if name.startswith(presets.LOCAL):
+            weights.find(name)
+        elif "/" not in name:
+            raise modelfiles.UnknownModel(presets.nearest(name, modelfiles.names()))
+        elif not name.startswith(presets.HUB):
+            modelfiles.listed(name)
+    except (modelfiles.UnknownModel, weights.MissingWeights) as error:
+        raise Fault("not_found", str(error)) from error
+    return {}
 
 
 def pull(report: Report, params: dict[str, Any]) -> dict[str, Any]:
@@ -183,10 +201,15 @@ def pull(report: Report, params: dict[str, Any]) -> dict[str, Any]:
     return {"files": sorted(map(os.fspath, files.values())), "bytes": download.received}
 
 
-def _name(params: dict[str, Any]) -> str:
+def _text(params: dict[str, Any]) -> str:
     name = params.get("name")
     if not isinstance(name, str) or not name:
         raise Fault("usage", "name is the text of a model's name")
+    return name
+
+
+def _name(params: dict[str, Any]) -> str:
+    name = _text(params)
     if name == presets.DEMO or name.startswith(presets.LOCAL):
         raise Fault("usage", f"{name} is on this disk already: there is nothing to pull")
     return presets.resolve(name)
@@ -229,6 +252,7 @@ def main() -> None:
     line = Line(int(sys.argv[1]))
     handlers: dict[str, Handler] = {
         "locate": locate,
+        "check": check,
         "pull": partial(pull, Progress(line.notify)),
     }
     with suppress(BrokenPipeError, ConnectionResetError):

@@ -17,7 +17,7 @@ from imgqd import duplicates
 from imgqd.catalog import Reader
 from imgqd.index import Allowed, Index
 from imgqd.judge import BEST, NOTHING, Judge
-from imgqd.library import Library
+from imgqd.library import Library, Sight
 from imgqd.query import Sort
 from imgqd.query.sql import Condition
 from imgqd.ranking import Hit, ordered, ranked
@@ -59,6 +59,8 @@ class Wanted:
     """Whether there are parts to look for, and not only filters and an order."""
     pictured: float = 0.0
     """How much of the vector is a picture's, from 0 (words) to 1."""
+    sight: Sight | None = None
+    """Whose vector it is, and what it may be compared with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +109,14 @@ async def everything(library: Library, wanted: Wanted, most: int) -> tuple[list[
     return ordered(hits, wanted.sort), max(total, len(hits))
 
 
-async def folded(library: Library, hits: Sequence[Hit]) -> list[Hit]:
+async def folded(library: Library, sight: Sight | None, hits: Sequence[Hit]) -> list[Hit]:
     """Return the hits with near-duplicates under the best version of each picture."""
     images = sorted({hit.files[0].image for hit in hits if hit.files[0].image})
-    model, number = library.model, library.model_id
 
     def read(reader: Reader) -> tuple[dict[int, bytes], dict[int, Vector]]:
         vectors: dict[int, Vector] = {}
-        if model is not None and number is not None:
-            for ids, rows in reader.vectors(number, model.dim, images):
+        if sight is not None:
+            for ids, rows in reader.vectors(sight.number, sight.model.dim, images):
                 vectors.update(zip(ids, rows, strict=True))
         return reader.prints(images), vectors
 
@@ -144,9 +145,10 @@ def _listed(reader: Reader, wanted: Wanted, most: int) -> tuple[list[Hit], int]:
 
 async def nearest(library: Library, wanted: Wanted, count: int) -> tuple[Near, Judge, int]:
     """Return the nearest pictures that the filters leave, their judge, and how many are left."""
-    vector, index, where = wanted.vector, library.index, wanted.where
-    if index is None:
+    vector, where = wanted.vector, wanted.where
+    if wanted.sight is None:
         return [], NOTHING, 0
+    index = wanted.sight.index
     everywhere = len(index)
     few = None
     if where is not None:
@@ -161,18 +163,16 @@ async def nearest(library: Library, wanted: Wanted, count: int) -> tuple[Near, J
         allowed = None if few is None else Allowed(few)
         near = await asyncio.to_thread(_search, index, vector, most, allowed)
     else:
-        near = await _among_the_nearest(library, vector, where, most)
+        near = await _among_the_nearest(library, index, vector, where, most)
     best = [score for _, score in near]
     judge = await asyncio.to_thread(index.judge, vector, best, left, wanted.pictured)
     return near[:count], judge, left
 
 
 async def _among_the_nearest(
-    library: Library, vector: Vector, where: Condition, count: int
+    library: Library, index: Index, vector: Vector, where: Condition, count: int
 ) -> Near:
     """Return the nearest pictures that meet a filter which leaves many."""
-    index = library.index
-    assert index is not None
     ahead = await asyncio.to_thread(_search, index, vector, max(_AHEAD, count), None)
     images = [image for image, _ in ahead]
     passing = await library.read(lambda reader: reader.passing(images, where))

@@ -21,7 +21,7 @@ from imgqd.bell import Bell
 from imgqd.catalog import Reader
 from imgqd.library import Library
 from imgqd.ranking import Hit
-from imgqd.records import Arrival, Vector
+from imgqd.records import Arrival
 from imgqd.search import Wanted
 
 _MATCH: Final = 0.5
@@ -95,16 +95,17 @@ class Say(Protocol):
 
 
 class Standing:
-    """One standing query: what is `wanted`, and a vector that may be another one with each model.
+    """One standing query: what is `wanted`, with a vector that is another one with each model.
 
-    `encode` returns it, None where no model has one; a query of filters alone has no `encode`.
+    `encode` returns it, without a vector where no model has one; a query of filters alone
+    has no `encode`.
     """
 
     def __init__(
         self,
         library: Library,
         wanted: Wanted,
-        encode: Callable[[], Awaitable[Vector | None]] | None,
+        encode: Callable[[], Awaitable[Wanted]] | None,
         place: Place,
         say: Say,
     ) -> None:
@@ -173,14 +174,12 @@ class Standing:
         is_due = self._wanted.vector is None and time.monotonic() >= self._again
         if number == self._tried and not is_due:
             return
-        while True:
-            vector = await self._encode()
-            before, number = number, self._library.model_id or 0
-            if before == number:
-                break
-        self._wanted, self._tried = replace(self._wanted, vector=vector), number
-        self._model = 0 if vector is None else number
-        if vector is None:
+        # All of one model; where another took over meanwhile, the bell has rung for it.
+        wanted = self._wanted = await self._encode()
+        number = 0 if wanted.sight is None else wanted.sight.number
+        self._tried = number
+        self._model = 0 if wanted.vector is None else number
+        if wanted.vector is None:
             # Each try may start a process; without a model there is none to start.
             self._again = time.monotonic() + (_AGAIN if number else 0.0)
         elif number != self._place.model:

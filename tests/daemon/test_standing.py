@@ -254,8 +254,8 @@ def test_it_sleeps_until_the_bell_rings(shelf: Shelf, books: Books) -> None:
         async def say(*_: object, **__: object) -> None:
             told.set()
 
-        async def encode() -> Vector:
-            return vector_of(WANTED)
+        async def encode() -> Wanted:
+            return Wanted(vector_of(WANTED), sight=books.sight)
 
         place, _ = await begin(books, None)
         query = Standing(books, Wanted(), encode, place, say)
