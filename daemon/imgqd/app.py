@@ -197,9 +197,7 @@ async def _assemble(
     decoders = Decoders(os.cpu_count() or 1, settings.limits)
     leave = Leave(changed, core.at_rest, lambda: core.pipeline.is_idle)
     core.models = Models(settings.model, library, decoders, leave, core.let_work)
-    core.pipeline = Pipeline(
-        library, decoders, core.models.pictures_of, changed, core.follow_later
-    )
+    core.pipeline = Pipeline(library, decoders, core.models.pictures_of, changed, core.follow_later)
     core.repertoire = Repertoire(library, core.pipeline)
     core.status = Status(
         importlib.metadata.version("imgq"),

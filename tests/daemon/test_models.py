@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
 import pytest
 
-from daemon.shelf import DIM, MODEL, OTHER, Shelf, indexed_of, vector_of
+from daemon.shelf import DIM, MODEL, OTHER, indexed_of, vector_of
 from imgqd import engine as module
 from imgqd import models as taking_over
 from imgqd.bell import Bell
@@ -24,7 +24,7 @@ from imgqd.everyday import PHRASES
 from imgqd.library import Library
 from imgqd.models import Models
 from imgqd.moving import Leave, Move
-from imgqd.records import Model
+from imgqd.records import Model, Observed, Stamp
 from imgqd.stock import InUse, UnknownName
 
 THIRD = Model("third", "sha256:3", DIM, 32, "shortest", "bicubic", 0)
@@ -107,21 +107,17 @@ class Stage:
 
     async def put(self, *contents: bytes) -> None:
         """Bring pictures in with the model that answers."""
-        (self.base / "one").mkdir(exist_ok=True)
-        shelf = Shelf.__new__(Shelf)
-        shelf.base = self.base
-        root = str(self.base / "one").encode()
+        folder = self.base / "one"
+        folder.mkdir(exist_ok=True)
+        root = os.fsencode(folder)
         await self.library.change(lambda w: w.set_roots([root], 1.0))
-        for one in await self.library.write(lambda w: w.roots()):
-            await self.library.change(lambda w, one=one: w.set_root_state(one, (1, 1), 1.0))
         [known] = await self.library.write(lambda w: w.roots())
-        from daemon.shelf import stamp  # noqa: PLC0415 - only here
-        from imgqd.records import Observed  # noqa: PLC0415
-
+        await self.library.change(lambda w: w.set_root_state(known, (1, 1), 1.0))
         seen = []
         for content in contents:
-            path = str(shelf.write(f"one/{content.decode()}.png", content)).encode()
-            seen.append(Observed(path, stamp(path), 1.0, live=True))
+            path = folder / f"{content.decode()}.png"
+            path.write_bytes(content)
+            seen.append(Observed(os.fsencode(path), Stamp.of(path.lstat()), 1.0, live=True))
         await self.library.change(lambda w: w.apply(seen, {root: known.id}, 1.0))
         works = await self.library.write(lambda w: w.take(1000, ()))
         done = [indexed_of(work) for work in works]

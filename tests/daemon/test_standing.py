@@ -13,7 +13,7 @@ from daemon.stand import WANTED, Books, fill, raw_pair, stand, start, unseen
 from imgqd import standing
 from imgqd.bell import Bell
 from imgqd.catalog import Reader
-from imgqd.records import Indexed, Picture, Vector
+from imgqd.records import Indexed, Picture
 from imgqd.search import Wanted
 from imgqd.standing import Place, Standing, begin
 
