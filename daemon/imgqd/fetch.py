@@ -40,7 +40,7 @@ from huggingface_hub.utils import (  # type: ignore[attr-defined]  # public, but
     hf_raise_for_status,
 )
 
-from imgqd import digests, faults, modelfiles, presets, weights
+from imgqd import digests, faults, importing, modelfiles, presets, weights
 from imgqd.serving import Fault, Handler, Line
 
 log = logging.getLogger(__name__)
@@ -201,6 +201,19 @@ def pull(report: Report, params: dict[str, Any]) -> dict[str, Any]:
     return {"files": sorted(map(os.fspath, files.values())), "bytes": download.received}
 
 
+def take_in(report: Report, params: dict[str, Any]) -> dict[str, Any]:
+    """Copy a model from a folder or file; `name` says which one it is, where it is not plain."""
+    name = params.get("name")
+    if name is not None:
+        check({"name": name})
+        if name == presets.DEMO or name.startswith(presets.LOCAL):
+            raise Fault("usage", f'{name} is no model of the hub: write --as "ARCH/TAG"')
+    try:
+        return importing.take_in(report, Path(params["path"]), name)
+    except OSError as error:
+        raise Fault("unavailable", f"it cannot be copied: {error.strerror or error}") from error
+
+
 def _text(params: dict[str, Any]) -> str:
     name = params.get("name")
     if not isinstance(name, str) or not name:
@@ -254,6 +267,7 @@ def main() -> None:
         "locate": locate,
         "check": check,
         "pull": partial(pull, Progress(line.notify)),
+        "import": partial(take_in, Progress(line.notify)),
     }
     with suppress(BrokenPipeError, ConnectionResetError):
         line.serve(handlers)

@@ -88,6 +88,16 @@ def _text_settings(config: Path | None) -> dict[str, Any]:
     return text
 
 
+def name_of(repo: str) -> str:
+    """Return the name of the model in a repository: open_clip's first one for it, or the hub's."""
+    table, _ = _open_clip()
+    for architecture, tag in table.list_pretrained():
+        hub = table.get_pretrained_cfg(architecture, tag).get("hf_hub", "")
+        if hub.rpartition("/")[0] == repo:
+            return f"{architecture}/{tag}"
+    return f"{presets.HUB}{repo}"
+
+
 def names() -> list[str]:
     """Return the name of every model: the presets', and open_clip's "ARCH/TAG"."""
     table, _ = _open_clip()

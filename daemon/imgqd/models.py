@@ -247,12 +247,14 @@ class Models:
             return None
         await self._first.stop()
         self._first = Engine(replace(wanted, name=last.name), self._changed.ring)
+        self._state = ModelState("loading", f"{last.name} is being loaded")
         _, model = await self._first.load()
         if model is not None and model.key == last.key:
             return self._first
         log.warning("%s has seen %d pictures and cannot answer any more", last.name, last.pictures)
         await self._first.stop()
         self._first = Engine(wanted, self._changed.ring)
+        self._state = ModelState("loading", f"{wanted.name} is being loaded")
         return None
 
     # The move
