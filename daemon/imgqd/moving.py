@@ -81,6 +81,7 @@ class Move:
         self._before, self._others = before
         self._number, self._model, self._pictures = after
         self._tries: Counter[int] = Counter()
+        self._is_put_off = False
         self._done = 0
         self._worked = 0.0
         self._stint = 0.0
@@ -111,11 +112,11 @@ class Move:
                 ahead = None
                 if block is None:
                     await self._count()
-                    if not after:
+                    if not after and not self._is_put_off:
                         return
-                    if self._tries:
+                    if self._is_put_off:
                         await asyncio.sleep(_AGAIN)
-                    after = 0  # what came back, or was changing, lies before
+                    after, self._is_put_off = 0, False  # what came back lies before
                     continue
                 after = block.last
                 ahead = asyncio.create_task(self._decoded(after), name="decode for the next model")
@@ -216,9 +217,10 @@ class Move:
                 log.error("pictures cannot be decoded: %s", error)
                 is_changing = True
         self._tries[one.image] += 1
-        if not is_changing or self._tries[one.image] >= _TRIES:
+        if is_changing and self._tries[one.image] < _TRIES:
+            self._is_put_off = True
+        else:
             self.left_out.add(one.image)
-            del self._tries[one.image]
         return None
 
     async def _embed(self, pixels: Sequence[tuple[int, bytes]]) -> None:
