@@ -96,6 +96,7 @@ class Models:
             "left_out": len(move.left_out) if move is not None else 0,
             "remaining": move.remaining if move is not None else None,
             "waits": self._obstacle or (move.waits if move is not None else None),
+            "stuck": self._obstacle is not None,
         }
 
     @property
