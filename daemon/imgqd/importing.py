@@ -158,7 +158,7 @@ class Source:
         draft.symlink_to(os.path.relpath(blob, link.parent))
         draft.replace(link)
         main = folder / "refs" / "main"
-        if version != _UNKNOWN and not main.exists():
+        if not main.exists():
             main.parent.mkdir(parents=True, exist_ok=True)
             main.write_text(version, "ascii")
         return link
