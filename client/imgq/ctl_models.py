@@ -71,7 +71,7 @@ def _row(choice: ModelChoice, active: str) -> tuple[str, ...]:
     return (
         "*" if choice.name == active else " ",
         readable(choice.name),
-        readable(choice.model),
+        readable(choice.model) if choice.model != choice.name else "",
         f"{licence}: no ordinary use" if choice.restricted else licence,
         "-" if choice.size is None else size(choice.size),
         "-" if choice.dim is None else str(choice.dim),
@@ -84,6 +84,7 @@ def _row(choice: ModelChoice, active: str) -> tuple[str, ...]:
 def _use(options: Namespace) -> int:
     with Client() as client:
         models = client.use_model(options.name)
+        now = client.status().model
     chosen = next((one for one in models.available if one.name == options.name), None)
     if chosen is not None and chosen.restricted:
         put(
@@ -92,7 +93,8 @@ def _use(options: Namespace) -> int:
         )
     moving = models.migrating
     if moving is None:
-        put(f"{readable(models.active)} is in use")
+        is_ready = now.get("state", "ready") == "ready"
+        put(readable(f"{models.active} is in use" if is_ready else str(now.get("detail"))))
         return 0
     before, after = readable(moving.before), readable(moving.after)
     put(

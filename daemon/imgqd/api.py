@@ -170,10 +170,12 @@ class Api:
         """List the models that have a name of their own, and those with vectors."""
         checked.only(params)
         models = self._core.models
+        migrating = models.migrating
+        coming = [] if migrating is None else [migrating["to"]]
         return {
             "active": models.name,
-            "available": await models.stock.listed(models.name),
-            "migrating": models.migrating,
+            "available": await models.stock.listed(models.name, *coming),
+            "migrating": migrating,
         }
 
     async def models_use(self, session: Session, params: Params) -> Any:

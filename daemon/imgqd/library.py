@@ -31,7 +31,7 @@ from imgqd.catalog import (
     set_aside,
 )
 from imgqd.index import Index
-from imgqd.records import Change, Model, Vector, VectorSet
+from imgqd.records import Change, Model, Vector
 
 log = logging.getLogger(__name__)
 
@@ -184,12 +184,12 @@ class Library:
         self.sight = Sight(model, number, index)
         return queued
 
-    async def answered(self) -> VectorSet | None:
-        """Return the vectors that answered last, before a restart perhaps."""
+    async def answered(self) -> tuple[int, str, str] | None:
+        """Return (number, key, name) of the model that answered last, before a restart perhaps."""
 
-        def find(reader: Reader) -> VectorSet | None:
+        def find(reader: Reader) -> tuple[int, str, str] | None:
             number = reader.setting(_ANSWERS)
-            return next((one for one in reader.sets() if str(one.number) == number), None)
+            return None if number is None else reader.model(int(number))
 
         return await self.read(find)
 

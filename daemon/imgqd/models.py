@@ -195,8 +195,11 @@ class Models:
 
     async def drop(self, name: str) -> dict[str, Any]:
         """Delete the vectors of a model that neither answers nor is to; raises stock.InUse."""
-        used = [self.name, *([self._next.settings.name] if self._next is not None else [])]
-        return await self.stock.drop(name, self._library.model_id, used)
+        using = {self._library.model_id: self.name}
+        if self._next is not None:
+            number = self._move.number if self._move is not None else None
+            using[number] = self._next.settings.name
+        return await self.stock.drop(name, using)
 
     @property
     def _answering(self) -> Engine:
@@ -242,17 +245,20 @@ class Models:
 
     async def _predecessor(self) -> Engine | None:
         """Make the model whose vectors answered before the restart the first one, if it can be."""
-        last = await self._library.answered()
-        wanted = self._settings
-        if last is None or not last.pictures or presets.is_same(last.name, wanted.name):
+        last, wanted = await self._library.answered(), self._settings
+        if last is None or presets.is_same(last[2], wanted.name):
+            return None
+        number, key, name = last
+        seen, _ = await self._library.read(lambda reader: reader.moved(number, number))
+        if not seen:
             return None
         await self._first.stop()
-        self._first = Engine(replace(wanted, name=last.name), self._changed.ring)
-        self._state = ModelState("loading", f"{last.name} is being loaded")
+        self._first = Engine(replace(wanted, name=name), self._changed.ring)
+        self._state = ModelState("loading", f"{name} is being loaded")
         _, model = await self._first.load()
-        if model is not None and model.key == last.key:
+        if model is not None and model.key == key:
             return self._first
-        log.warning("%s has seen %d pictures and cannot answer any more", last.name, last.pictures)
+        log.warning("%s has seen %d pictures and cannot answer any more", name, seen)
         await self._first.stop()
         self._first = Engine(wanted, self._changed.ring)
         self._state = ModelState("loading", f"{wanted.name} is being loaded")
@@ -275,7 +281,6 @@ class Models:
             await asyncio.gather(self._moving, return_exceptions=True)
             self._moving = None
         if following is not None:
-            log.info("the move to %s is ended", following.settings.name)
             await following.stop()
 
     async def _take(self, engine: Engine) -> None:
@@ -307,7 +312,9 @@ class Models:
         while True:
             await move.run()
             while (await engine.load())[1] != model:
-                self._obstacle = engine.text.state.detail or "its weights are others now"
+                # Others than at the beginning: to choose it once more begins anew.
+                exchanged = f"its weights changed: imgqctl model use {engine.settings.name}"
+                self._obstacle = engine.text.state.detail or exchanged
                 await asyncio.sleep(_RETRY)
             self._obstacle = None
             if await self._switch(engine, number, model, phrases, move):

@@ -79,7 +79,8 @@ class Move:
         self._decoders = decoders
         self._leave = leave
         self._before, self._others = before
-        self._number, self._model, self._pictures = after
+        self.number, self._model, self._pictures = after
+        """The number of the model that comes."""
         self._tries: Counter[int] = Counter()
         self._is_put_off = False
         self._done = 0
@@ -129,7 +130,7 @@ class Move:
 
     async def _count(self) -> None:
         self.total, self.done = await self._library.read(
-            lambda reader: reader.moved(self._before, self._number)
+            lambda reader: reader.moved(self._before, self.number)
         )
         self._leave.changed.ring()
 
@@ -140,7 +141,7 @@ class Move:
         """
         block = await self._lacking(0)
         first = block[0].image if block else 0
-        mark = f"{self._number} {first} "
+        mark = f"{self.number} {first} "
         known = await self._library.read(lambda reader: reader.setting(_TRIED)) or ""
         tries = int(known.removeprefix(mark)) + 1 if known.startswith(mark) else 1
         if tries > _TRIES:
@@ -151,7 +152,7 @@ class Move:
     async def _lacking(self, after: int) -> list[Lacking]:
         most = max(_BLOCK, self._pictures.batch)
         return await self._library.read(
-            lambda reader: reader.lacking(self._before, self._number, after, most)
+            lambda reader: reader.lacking(self._before, self.number, after, most)
         )
 
     async def _turn(self) -> None:
@@ -246,7 +247,7 @@ class Move:
             if vector is not None and is_sound(vector)
         ]
         self.left_out.update(set(images) - {image for image, _ in sound})
-        await self._library.write(lambda writer: writer.put_vectors(self._number, sound))
+        await self._library.write(lambda writer: writer.put_vectors(self.number, sound))
         for name in ("decoded", "embedded"):
             self._library.counters[name] += len(sound)
         self._done += len(sound)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -41,14 +41,14 @@ class Stock:
         self.download: dict[str, Any] | None = None
         """The file that comes now, how much of it is here, and how much it has."""
 
-    async def listed(self, active: str) -> list[dict[str, Any]]:
-        """Return the models that have a name of their own, and those with vectors; which are here.
+    async def listed(self, active: str, *others: str) -> list[dict[str, Any]]:
+        """Return the models that have a name of their own, those with vectors, and others by name.
 
         `vectors` are those of pictures that are there now.
         """
         sets = await self._library.read(lambda reader: reader.sets())
         names = [presets.DEMO, *presets.PRESETS]
-        for name in [active, *(one.name for one in sets)]:
+        for name in [active, *others, *(one.name for one in sets)]:
             if not any(presets.is_same(name, other) for other in names):
                 names.append(name)
         async with self._fetching() as fetching:
@@ -85,16 +85,21 @@ class Stock:
         log.info("imported %s: %d bytes", result["name"], result["bytes"])
         return result if name is None else {**result, "name": name}
 
-    async def drop(self, name: str, active: int | None, used: Sequence[str]) -> dict[str, Any]:
-        """Delete the vectors of a model and give their room back; raises InUse, UnknownName."""
+    async def drop(self, name: str, using: Mapping[int | None, str]) -> dict[str, Any]:
+        """Delete the vectors of a model and give their room back; raises InUse, UnknownName.
+
+        `using` are the models that answer or are to, by their numbers (None: not known yet).
+        What weights from before have seen that went by the same name may go.
+        """
         sets = await self._library.read(lambda reader: reader.sets())
-        found = [one for one in sets if presets.is_same(one.name, name)]
-        if any(presets.is_same(name, other) for other in used) or any(
-            one.number == active for one in found
+        is_coming = None in using and presets.is_same(name, using[None])
+        found = [one for one in sets if one.number not in using and presets.is_same(one.name, name)]
+        if is_coming or (
+            not found and any(presets.is_same(name, other) for other in using.values())
         ):
             raise InUse(f"{name} is in use: imgqctl model use NAME, of another one, comes first")
         if not found:
-            names = ", ".join(one.name for one in sets if one.number != active)
+            names = ", ".join(one.name for one in sets if one.number not in using)
             having = f"those that have are {names}" if names else "no other model has"
             raise UnknownName(f"{name} has no vectors to drop: {having}")
         dropped = 0

@@ -217,6 +217,16 @@ def test_a_model_that_was_in_use_already_stays_so(
     assert capsysbinary.readouterr().out == b"fast is in use\n"
 
 
+def test_a_model_that_is_in_use_and_not_here_says_what_is_missing(
+    daemon: FakeDaemon, capsysbinary: Captured
+) -> None:
+    detail = "the weights of A/t must be fetched first: imgqctl model pull A/t"
+    daemon.answers["models.use"] = MODELS
+    daemon.answers["status"] = {**STATUS, "model": {"state": "missing", "detail": detail}}
+    assert main(["model", "use", "fast"]) == 0
+    assert capsysbinary.readouterr().out.decode() == f"{detail}\n"
+
+
 def test_what_a_move_waits_for_and_what_a_licence_forbids_is_said_at_once(
     daemon: FakeDaemon, capsysbinary: Captured
 ) -> None:

@@ -9,7 +9,6 @@ import pytest
 
 from daemon.shelf import OTHER, WEEK, Shelf, stamp, vector_of
 from daemon.stand import WANTED, Books, fill, stand
-from imgqd.catalog import store
 from imgqd.records import Lacking, VectorSet
 
 
@@ -109,7 +108,7 @@ def test_a_disk_without_room_keeps_the_catalog_as_it_is(
     shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     image = shelf.put("one/a.png", b"a")
-    monkeypatch.setattr(store.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 0}))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 0}))
     shelf.writer.drop_vectors(shelf.model, 10)
     assert shelf.writer.shrink() is False
     assert shelf.live() == {image}

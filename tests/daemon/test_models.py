@@ -94,7 +94,7 @@ class Stage:
         async def run() -> None:
             await move._count()
             await self.gate.wait()
-            await self.see(move._before, move._number)
+            await self.see(move._before, move.number)
 
         move.run = run  # type: ignore[method-assign]
         return move
@@ -305,7 +305,7 @@ def test_going_back_ends_the_move_and_what_was_seen_is_kept_for_the_next_try(sta
             await one.put(b"a", b"b")
             await one.models.use(ModelSettings("other"))
             await one.until(lambda: one.moves != [])
-            number = one.moves[0]._number
+            number = one.moves[0].number
             await one.library.write(lambda w: w.put_vectors(number, [(1, vector_of(b"1"))]))
             before, [encoder] = one.library.sight, one.encoders["demo"]
             await one.models.use(ModelSettings("demo"))

@@ -196,6 +196,12 @@ class Reader:
         """Return the models that have vectors, and how many."""
         return sets.sets(self._db)
 
+    def model(self, number: int) -> tuple[int, str, str] | None:
+        """Return (number, key, name) of a model."""
+        query = "SELECT id, key, name FROM model WHERE id = ?"
+        row: tuple[int, str, str] | None = self._db.execute(query, (number,)).fetchone()
+        return row
+
     def lacking(self, seen_by: int, model: int, after: int, limit: int) -> list[Lacking]:
         """Return live pictures, by ids from `after` on, that one model has seen and `model` not."""
         return sets.lacking(self._db, seen_by, model, after, limit)
