@@ -11,8 +11,9 @@ from typing import Any
 from imgq import paths
 from imgq.answers import Matches
 from imgq.asking import SYNC_TIMEOUT_S, AnyPath, Call, patience, sendable
+from imgq.model_reports import Dropped, Models, Pulled
 from imgq.protocol import wire_path
-from imgq.reports import Check, Dropped, Hello, Models, Pulled, Root, Status, Synced, Why
+from imgq.reports import Check, Hello, Root, Status, Synced, Why
 
 # Every folder is walked, and a sync comes before it and perhaps after it.
 _DOCTOR_S = 600.0

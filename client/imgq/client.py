@@ -14,7 +14,8 @@ from imgq import calls
 from imgq.answers import Matches
 from imgq.asking import AnyPath, Call
 from imgq.errors import HungUp, Refused
-from imgq.reports import Pulled, Status
+from imgq.model_reports import Pulled
+from imgq.reports import Status
 from imgq.searching import Searcher, asks
 
 # A gigabyte of weights may stall for a while on a bad line; any news sets it anew.

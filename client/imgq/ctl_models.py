@@ -9,9 +9,10 @@ from collections.abc import Callable
 from imgq.client import Client
 from imgq.command import Parser
 from imgq.following import Follower
+from imgq.model_reports import ModelChoice, Models, Pulled
 from imgq.progress import size
 from imgq.put import put, put_json
-from imgq.reports import ModelChoice, Models, Pulled, Status
+from imgq.reports import Status
 from imgq.summary import moving_line
 from imgq.terminal import table
 from imgq.text import counted, readable

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from imgq.durations import spoken
-from imgq.reports import Download, Migrating, Status
+from imgq.model_reports import Migrating
+from imgq.reports import Download, Status
 from imgq.terminal import clock
 from imgq.text import clip, counted, grouped, readable, width
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from imgq.durations import spoken
+from imgq.model_reports import Migrating
 from imgq.progress import size
-from imgq.reports import Migrating, Root, Status, Why
+from imgq.reports import Root, Status, Why
 from imgq.screen import Screen
 from imgq.terminal import clock, table
 from imgq.text import counted, readable, readable_path

@@ -1,7 +1,7 @@
 """Which model answers, in what state, and how another one takes over.
 
 The settings name the model that is wanted. Where another one has seen pictures, it
-goes on answering until the wanted one has seen them, too (`moving`); then index,
+goes on answering until the wanted one has seen them, too (`succession`); then index,
 model and text encoder are exchanged as one. Where none can answer, the wanted one
 does at once, with what it has seen so far.
 """
@@ -12,7 +12,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 from imgqd import presets, stock
 from imgqd.config import ModelSettings
@@ -20,13 +20,11 @@ from imgqd.decode import Decoders
 from imgqd.embed import ModelState, NoModel, PictureEmbedder
 from imgqd.engine import Engine
 from imgqd.library import Library
-from imgqd.moving import Leave, Move
-from imgqd.records import Model, Vector
+from imgqd.moving import Leave
+from imgqd.records import Vector
+from imgqd.succession import Succession
 
 log = logging.getLogger(__name__)
-
-_RETRY: Final = 30.0
-"""Seconds before a text encoder is started again that was there when the move began."""
 
 
 class Models:
@@ -45,8 +43,6 @@ class Models:
         ready: Callable[[], None],
     ) -> None:
         self._library = library
-        self._decoders = decoders
-        self._leave = leave
         self._changed = leave.changed
         self._ready = ready
         self._tasks: set[asyncio.Task[None]] = set()
@@ -54,11 +50,7 @@ class Models:
         self._learnt = asyncio.Event()
         self._engines: dict[int, Engine] = {}
         self._retiring: set[Engine] = set()
-        self._changing = asyncio.Lock()
-        self._moving: asyncio.Task[None] | None = None
-        self._next: Engine | None = None
-        self._move: Move | None = None
-        self._obstacle: str | None = None
+        self._succession = Succession(library, decoders, leave, self._engines, self._succeeded)
         self._state = ModelState("loading")
         self.stock = stock.Stock(library, self._changed)
         self._begin(settings)
@@ -76,7 +68,7 @@ class Models:
     @property
     def pictures(self) -> PictureEmbedder:
         """The embedder that is at work, or would be with the next picture."""
-        following = self._next
+        following = self._succession.engine
         if following is not None and following.pictures.pid is not None:
             return following.pictures
         return self._answering.pictures
@@ -84,28 +76,15 @@ class Models:
     @property
     def migrating(self) -> dict[str, Any] | None:
         """How far the move to another model is, as status shows it; None without one."""
-        if self._next is None:
-            return None
-        move, index = self._move, self._library.index
-        held = len(index) if index is not None else 0
-        return {
-            "from": self.name,
-            "to": self._next.settings.name,
-            "done": move.done if move is not None else 0,
-            "total": move.total if move is not None else held,
-            "left_out": len(move.left_out) if move is not None else 0,
-            "remaining": move.remaining if move is not None else None,
-            "waits": self._obstacle or (move.waits if move is not None else None),
-            "stuck": self._obstacle is not None,
-        }
+        return self._succession.row(self.name)
 
     @property
     def pids(self) -> dict[str, int]:
         """The processes that run, by their name."""
         found = self._answering.pids
-        if self._next is not None:
-            found = {**found, **{f"next {name}": pid for name, pid in self._next.pids.items()}}
-        return found
+        following = self._succession.engine
+        coming = {} if following is None else following.pids
+        return {**found, **{f"next {name}": pid for name, pid in coming.items()}}
 
     async def settled(self) -> None:
         """Wait while the model loads."""
@@ -141,7 +120,7 @@ class Models:
 
     async def stop(self) -> None:
         """End all processes."""
-        await self._end_move()
+        await self._succession.end()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -157,12 +136,12 @@ class Models:
         The one that answers, by its name, ends a move to another: what that one has
         seen is kept.
         """
-        async with self._changing:
-            await self._end_move()
+        async with self._succession.changing:
+            await self._succession.end()
             index, answering = self._library.index, self._answering
             is_able = self._state.state == "ready" and index is not None and len(index) > 0
             if is_able and not presets.is_same(settings.name, answering.settings.name):
-                self._start_move(settings)
+                self._succession.begin(settings)
             elif not is_able or answering.settings != replace(
                 settings, name=answering.settings.name
             ):
@@ -189,16 +168,15 @@ class Models:
 
     async def arrived(self, name: str) -> None:
         """Load a model whose weights are on the disk now, if it was waited for."""
-        is_awaited = self._state.state != "ready" or self._obstacle is not None
+        is_awaited = self._state.state != "ready" or self._succession.obstacle is not None
         if is_awaited and presets.is_same(name, self._settings.name):
             await self.use(self._settings)
 
     async def drop(self, name: str) -> dict[str, Any]:
         """Delete the vectors of a model that neither answers nor is to; raises stock.InUse."""
         using = {self._library.model_id: self.name}
-        if self._next is not None:
-            number = self._move.number if self._move is not None else None
-            using[number] = self._next.settings.name
+        if (coming := self._succession.engine) is not None:
+            using[self._succession.number] = coming.settings.name
         return await self.stock.drop(name, using)
 
     @property
@@ -226,7 +204,8 @@ class Models:
             state, model = await self._first.load()
         if state.state == "ready" and model is not None:
             number = await self._library.number(model)
-            self._engines = {number: self._first}
+            self._engines.clear()
+            self._engines[number] = self._first
             queued = await self._library.use_model(model)
             log.info("model %s is ready; %d pictures lack its vector", self.name, queued)
         else:
@@ -241,7 +220,7 @@ class Models:
             index.learn(phrases)
         self._learnt.set()
         if engine is not None:
-            self._start_move(self._settings)
+            self._succession.begin(self._settings)
 
     async def _predecessor(self) -> Engine | None:
         """Make the model whose vectors answered before the restart the first one, if it can be."""
@@ -264,83 +243,13 @@ class Models:
         self._state = ModelState("loading", f"{wanted.name} is being loaded")
         return None
 
-    # The move
-
-    def _start_move(self, settings: ModelSettings) -> None:
-        self._obstacle = None
-        self._next = Engine(settings, self._changed.ring)
-        following = self._next
-        name = f"move to {settings.name}"
-        self._moving = self._start_task(lambda: self._take(following), name)
-
-    async def _end_move(self) -> None:
-        following, self._next, self._move = self._next, None, None
-        self._obstacle = None
-        if self._moving is not None:
-            self._moving.cancel()
-            await asyncio.gather(self._moving, return_exceptions=True)
-            self._moving = None
-        if following is not None:
-            await following.stop()
-
-    async def _take(self, engine: Engine) -> None:
-        """Let a model see all pictures, and take over."""
-        state, model = await engine.load()
-        sight = self._library.sight
-        if model is None or sight is None:
-            self._obstacle = state.detail
-            log.error("%s cannot take over: %s", engine.settings.name, state.detail)
-            self._changed.ring()
-            return
-        # Now, and not at the end: then nobody waits for them.
-        phrases = await engine.phrases()
-        number = await self._library.number(model)
-        before = self._engines[sight.number]
-        move = Move(
-            self._library,
-            self._decoders,
-            self._leave,
-            (sight.number, before.pictures),
-            (number, model, engine.pictures),
-        )
-        self._move = move
-        log.info("moving from %s to %s", before.settings.name, engine.settings.name)
-        if number == sight.number:  # the same weights by another name
-            await self._switch(engine, number, model, phrases, move)
-            return
-        await engine.text.stop()
-        while True:
-            await move.run()
-            while (await engine.load())[1] != model:
-                # Others than at the beginning: to choose it once more begins anew.
-                exchanged = f"its weights changed: imgqctl model use {engine.settings.name}"
-                self._obstacle = engine.text.state.detail or exchanged
-                await asyncio.sleep(_RETRY)
-            self._obstacle = None
-            if await self._switch(engine, number, model, phrases, move):
-                return
-
-    async def _switch(
-        self, engine: Engine, number: int, model: Model, phrases: Vector | None, move: Move
-    ) -> bool:
-        """Exchange what answers, unless a picture came meanwhile that the next has not seen."""
-        async with self._changing:
-            sight = self._library.sight
-            assert sight is not None
-            before = self._engines[sight.number]
-            self._engines[number] = engine
-            if not await self._library.switch(model, phrases, move.left_out):
-                del self._engines[number]
-                return False
-            if number != sight.number:
-                del self._engines[sight.number]
-            self._first, self._next, self._move, self._moving = engine, None, None, None
-        log.info("%s answers now", engine.settings.name)
+    def _succeeded(self, engine: Engine, before: Engine) -> None:
+        """Let the model before end once nobody asks it any more."""
+        self._first = engine
         self._retiring.add(before)
         self._start_task(lambda: self._retire(before), "retire model")
         self._changed.ring()
         self._ready()
-        return True
 
     async def _retire(self, engine: Engine) -> None:
         await engine.retire()

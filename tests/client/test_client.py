@@ -7,7 +7,7 @@ import imgq
 from client.fake_daemon import MIGRATING, MODELS, STATUS, FakeDaemon, Refusal, found, result
 from imgq.client import Client
 from imgq.errors import NotRunning, Refused, Unreachable
-from imgq.reports import Migrating
+from imgq.model_reports import Migrating
 
 
 def test_the_package_offers_the_client() -> None:
