@@ -66,7 +66,7 @@ def test_a_model_that_takes_over_while_a_query_is_encoded_gets_none_of_it() -> N
 def test_all_parts_of_a_line_are_encoded_by_the_same_model() -> None:
     words = Words()
     words.then = lambda: setattr(words.library, "sight", NEW)
-    wanted = meant(words, "a dog -grass")
+    wanted = meant(words, "a dog -grasses")
     assert (wanted.sight, words.asked) == (OLD, [1, 1])
 
 
@@ -79,7 +79,7 @@ def test_one_that_was_on_its_way_out_is_not_asked_twice() -> None:
         words.library.sight = NEW
         return await encode(text, number)
 
-    words.encode = leaving  # type: ignore[method-assign,assignment]
+    words.encode = leaving  # type: ignore[method-assign]
     wanted = meant(words)
     assert (wanted.sight, words.asked) == (NEW, [1, 2])
     assert wanted.vector is not None
