@@ -130,7 +130,11 @@ def licence(name: str) -> tuple[str, bool]:
 
 
 def nearest(name: str, names: list[str]) -> str:
-    """Return what may have been meant, as the end of a sentence."""
+    """Return that no model has this name, and which may have been meant, in one line."""
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    listed = f": did you mean {' or '.join(near)}?" if near else ""
-    return f"no model is called {name}{listed or ': imgqctl model list shows those with a name'}"
+    if near:
+        return f"no model is called {name}: did you mean {' or '.join(near)}?"
+    return (
+        f'no model is called {name}: names look like "ViT-B-32/openai", '
+        "and imgqctl model list shows those that are shorter"
+    )

@@ -61,7 +61,7 @@ def test_the_figures_are_of_models_that_there_are() -> None:
         ("ViT-B-32/opena", "ViT-B-32 comes as openai, "),
         ("ViT-B-23/openai", "did you mean ViT-B-32/openai"),
         ("Vit-L-14/openai", "did you mean ViT-L-14/openai"),
-        ("strange/name", "imgqctl model list"),
+        ("strange/name", "names look like"),
     ],
 )
 def test_a_name_that_no_model_has_is_answered_by_the_nearest(name: str, said: str) -> None:
