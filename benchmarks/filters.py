@@ -15,7 +15,7 @@ from measure import Result, Table, arguments, finish, ms, number, percentile, pl
 if TYPE_CHECKING:
     from imgqd.library import Library
 
-_DIM: Final = 512
+DIM: Final = 512
 _EACH: Final = 200
 """Files in a folder."""
 
@@ -39,7 +39,7 @@ def main() -> None:
     with places() as base:
         table = asyncio.run(_measured(base / "catalog.sqlite3", told.pictures))
     text = (
-        f"{told.pictures:,} pictures with random vectors of {_DIM} numbers in a catalog on the "
+        f"{told.pictures:,} pictures with random vectors of {DIM} numbers in a catalog on the "
         f"disk. Each line is asked {_ROUNDS} times, by turns with the search without a filter, 20 "
         f"results each, files and metadata included; the text is encoded already."
     )
@@ -55,14 +55,14 @@ async def _measured(path: Path, count: int) -> Table:
     from imgqd.query import parse, sql
     from imgqd.search import Wanted
 
-    library = await _filled(path, count)
+    library = await filled(path, count)
     chance = np.random.default_rng(1)
     plain: list[float] = []
     taken: dict[str, list[float]] = {name: [] for name in _LINES}
     left: dict[str, int] = {}
 
     async def timed(where: sql.Condition | None) -> tuple[float, int]:
-        vector = chance.standard_normal(_DIM).astype(np.float32)
+        vector = chance.standard_normal(DIM).astype(np.float32)
         wanted = Wanted(vector / np.linalg.norm(vector), "", where, sight=library.sight)
         began = time.perf_counter()
         _, total = await search.everything(library, wanted, 20)
@@ -90,7 +90,7 @@ async def _measured(path: Path, count: int) -> Table:
     return Table(columns, tuple(rows))
 
 
-async def _filled(path: Path, count: int) -> Library:
+async def filled(path: Path, count: int) -> Library:
     """Return a library of made-up pictures, written past its writer for speed."""
     import sqlite3
 
@@ -105,7 +105,7 @@ async def _filled(path: Path, count: int) -> Library:
     chance = np.random.default_rng(0)
     with sqlite3.connect(path) as db:
         db.execute("INSERT INTO root VALUES (1, ?, 1, 1, 1)", (b"/p",))
-        db.execute("INSERT INTO model (id, key, name, dim) VALUES (1, 'k', 'random', ?)", (_DIM,))
+        db.execute("INSERT INTO model (id, key, name, dim) VALUES (1, 'k', 'random', ?)", (DIM,))
         folders = range(1, count // _EACH + 2)
         db.executemany(
             "INSERT INTO folder (id, root, path) VALUES (?, 1, ?)",
@@ -124,7 +124,7 @@ async def _filled(path: Path, count: int) -> Library:
         rare = [(one, "rare") for one in range(1, count + 1, count // 12)][:12]
         db.executemany("INSERT INTO keyword (image, word) VALUES (?, ?)", rare)
         for start in range(0, count, 10_000):
-            block = chance.standard_normal((min(10_000, count - start), _DIM), dtype=np.float32)
+            block = chance.standard_normal((min(10_000, count - start), DIM), dtype=np.float32)
             block /= np.linalg.norm(block, axis=1, keepdims=True)
             rows = block.astype(np.float16)
             db.executemany(
@@ -133,7 +133,7 @@ async def _filled(path: Path, count: int) -> Library:
             )
     db.close()
     library = Library(path, Bell())
-    await library.use_model(Model("random", "k", _DIM, 224, "shortest", "bicubic", 0))
+    await library.use_model(Model("random", "k", DIM, 224, "shortest", "bicubic", 0))
     return library
 
 
