@@ -127,6 +127,7 @@ class Move:
             if ahead is not None:
                 ahead.cancel()
                 await asyncio.gather(ahead, return_exceptions=True)
+            await self._decoders.release()
 
     async def _count(self) -> None:
         self.total, self.done = await self._library.read(

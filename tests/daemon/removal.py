@@ -46,10 +46,14 @@ class Glass:
     def __init__(self) -> None:
         self.troubles: dict[bytes, list[Exception]] = {}
         self.opened: list[bytes] = []
+        self.released = 0
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Glass]:
         yield self
+
+    async def release(self) -> None:
+        self.released += 1
 
     async def identify(self, fd: int) -> Picture:
         content = os.pread(fd, 1000, 0)

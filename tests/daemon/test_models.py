@@ -12,6 +12,7 @@ import pytest
 
 from daemon.shelf import DIM, OTHER, vector_of
 from daemon.stage import THIRD, Stage
+from imgqd.catalog import DiskTrouble
 from imgqd.config import ModelSettings
 from imgqd.embed import NoModel
 from imgqd.everyday import PHRASES
@@ -141,6 +142,34 @@ def test_a_picture_that_comes_in_the_last_moment_is_seen_by_the_next_model_first
             await one.answers("other")
             assert (rounds, one.vectors) == (["demo", "demo"], 2)
             assert await one.library.read(lambda r: r.oldest_pending()) is None
+
+    asyncio.run(scene())
+
+
+def test_a_disk_that_is_full_at_the_switch_leaves_everything_as_it_was(
+    stage: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imgqd.library._DISK_PAUSE", 0.01)
+
+    async def scene() -> None:
+        async with stage() as one:
+            await one.ready()
+            await one.put(b"a")
+            remember = one.library._writer.remember
+            failed: list[Any] = []
+
+            def full(name: str, value: str) -> None:
+                if name == "answers" and len(failed) < 3:
+                    failed.append(one.library.model)
+                    raise DiskTrouble("database or disk is full")
+                remember(name, value)
+
+            monkeypatch.setattr(one.library._writer, "remember", full)
+            one.gate.set()
+            await one.models.use(ModelSettings("other"))
+            await one.answers("other")
+            assert [model.name for model in failed] == ["demo"] * 3
+            assert (one.library.model, one.vectors) == (OTHER, 1)
 
     asyncio.run(scene())
 

@@ -43,6 +43,7 @@ def test_every_picture_is_shown_once_and_counted(shelf: Shelf, removal: Removal)
     assert removal.before.seen == []
     assert (move.done, move.total, move.left_out, removal.missing) == (150, 150, set(), [])
     assert removal.books.counters["embedded"] == 150
+    assert removal.glass.released == 1
     assert shelf.reader.moved(shelf.model, removal.number) == (150, 150)
 
 
