@@ -32,7 +32,7 @@ from huggingface_hub import (
     hf_hub_download,
     hf_hub_url,
 )
-from huggingface_hub.errors import RemoteEntryNotFoundError
+from huggingface_hub.errors import HFValidationError, RemoteEntryNotFoundError
 from huggingface_hub.file_download import repo_folder_name
 from huggingface_hub.utils import (  # type: ignore[attr-defined]  # public, but not in __all__
     WeakFileLock,
@@ -174,10 +174,10 @@ def check(params: dict[str, Any]) -> dict[str, Any]:
     try:
         if name.startswith(presets.LOCAL):
             weights.find(name)
-        elif "/" not in name:
+        elif "/" not in name and name not in modelfiles.names():
             raise modelfiles.UnknownModel(presets.nearest(name, modelfiles.names()))
-        elif not name.startswith(presets.HUB):
-            modelfiles.listed(name)
+        elif name != presets.DEMO and not name.startswith(presets.HUB):
+            modelfiles.listed(presets.resolve(name))
     except (modelfiles.UnknownModel, weights.MissingWeights) as error:
         raise Fault("not_found", str(error)) from error
     return {}
@@ -205,11 +205,13 @@ def take_in(report: Report, params: dict[str, Any]) -> dict[str, Any]:
     """Copy a model from a folder or file; `name` says which one it is, where it is not plain."""
     name = params.get("name")
     if name is not None:
-        check({"name": name})
         if name == presets.DEMO or name.startswith(presets.LOCAL):
             raise Fault("usage", f'{name} is no model of the hub: write --as "ARCH/TAG"')
+        check({"name": name})
     try:
         return importing.take_in(report, Path(params["path"]), name)
+    except HFValidationError as error:
+        raise Fault("not_found", f"{name} names no repository: write hf-hub:ORG/NAME") from error
     except OSError as error:
         raise Fault("unavailable", f"it cannot be copied: {error.strerror or error}") from error
 
