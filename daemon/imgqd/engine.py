@@ -58,7 +58,8 @@ class Engine:
         One at a time, so that a person's query never waits behind more than one.
         """
         try:
-            vectors = [await self.text.encode(phrase) for phrase in PHRASES]
+            with self.in_use():
+                vectors = [await self.text.encode(phrase) for phrase in PHRASES]
         except NoModel as error:
             log.warning("words are judged without everyday phrases: %s", error)
             return None

@@ -168,7 +168,8 @@ class Models:
 
     async def arrived(self, name: str) -> None:
         """Load a model whose weights are on the disk now, if it was waited for."""
-        is_awaited = self._state.state != "ready" or self._succession.obstacle is not None
+        is_lacking = self._state.state in {"missing", "failed"}
+        is_awaited = is_lacking or self._succession.obstacle is not None
         if is_awaited and presets.is_same(name, self._settings.name):
             await self.use(self._settings)
 
@@ -198,50 +199,52 @@ class Models:
         self._changed.ring()
 
     async def _load(self) -> None:
-        engine = await self._predecessor()
-        state, model = (engine or self._first).text.state, (engine or self._first).text.model
-        if engine is None:
-            state, model = await self._first.load()
-        if state.state == "ready" and model is not None:
+        is_predecessor = await self._load_predecessor()
+        engine = self._first
+        state, model = await engine.load()
+        if model is not None:
             number = await self._library.number(model)
             self._engines.clear()
-            self._engines[number] = self._first
+            self._engines[number] = engine
             queued = await self._library.use_model(model)
             log.info("model %s is ready; %d pictures lack its vector", self.name, queued)
         else:
             log.error("model %s is %s: %s", self.name, state.state, state.detail)
         self._state = state
+        sight = self._library.sight
         self._settled.set()
         self._changed.ring()
         self._ready()
-        if state.state == "ready" and (phrases := await self._first.phrases()) is not None:
-            index = self._library.index
-            assert index is not None
-            index.learn(phrases)
+        if model is not None and (phrases := await engine.phrases()) is not None:
+            assert sight is not None
+            sight.index.learn(phrases)  # not the library's: another may answer by now
         self._learnt.set()
-        if engine is not None:
+        if is_predecessor:
             self._succession.begin(self._settings)
 
-    async def _predecessor(self) -> Engine | None:
-        """Make the model whose vectors answered before the restart the first one, if it can be."""
+    async def _load_predecessor(self) -> bool:
+        """Load the model that answered before the restart, if another one is wanted now.
+
+        Returns whether it is the one that can answer.
+        """
         last, wanted = await self._library.answered(), self._settings
         if last is None or presets.is_same(last[2], wanted.name):
-            return None
+            return False
         number, key, name = last
         seen, _ = await self._library.read(lambda reader: reader.moved(number, number))
         if not seen:
-            return None
+            return False
         await self._first.stop()
         self._first = Engine(replace(wanted, name=name), self._changed.ring)
         self._state = ModelState("loading", f"{name} is being loaded")
         _, model = await self._first.load()
         if model is not None and model.key == key:
-            return self._first
+            return True
         log.warning("%s has seen %d pictures and cannot answer any more", name, seen)
         await self._first.stop()
         self._first = Engine(wanted, self._changed.ring)
         self._state = ModelState("loading", f"{wanted.name} is being loaded")
-        return None
+        return False
 
     def _succeeded(self, engine: Engine, before: Engine) -> None:
         """Let the model before end once nobody asks it any more."""

@@ -102,6 +102,29 @@ def test_the_model_before_answers_until_the_next_has_seen_every_picture(stage: A
     asyncio.run(scene())
 
 
+def test_phrases_that_the_model_before_was_asked_for_do_not_reach_the_next(stage: Any) -> None:
+    async def scene() -> None:
+        async with stage() as one:
+            [encoder] = one.encoders["demo"]
+            await one.ready()
+            await one.put(b"a")
+        async with stage() as one:
+            [encoder] = one.encoders["demo"]
+            encoder.gate.clear()
+            one.models.start()
+            await encoder.began.wait()
+            one.gate.set()
+            await one.models.use(ModelSettings("other"))
+            await one.answers("other")
+            learnt = one.library.index._phrases
+            assert "stop" not in encoder.life
+            encoder.gate.set()
+            await one.models.learnt()
+            assert one.library.index._phrases is learnt
+
+    asyncio.run(scene())
+
+
 def test_who_asks_the_model_before_is_answered_by_it_even_while_it_leaves(stage: Any) -> None:
     async def scene() -> None:
         async with stage() as one:
