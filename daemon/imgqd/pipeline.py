@@ -322,6 +322,8 @@ class Pipeline:
             try:
                 vectors = await embedder.embed([one.pixels for one in batch])
             except NoModel as error:
+                if self._of_all(batch) is not embedder:
+                    continue  # its model has just given way to another
                 log.error("pictures cannot be embedded: %s", error)
                 self.trouble = f"pictures cannot be embedded: {error}"
                 self._changed.ring()
