@@ -144,6 +144,8 @@ class Standing:
                 here.named, here.seen if model else here.named, upto, model, _BATCH
             )
         )
+        if self._encode is not None and (self._library.model_id or 0) != self._tried:
+            return True  # another took over: what it has seen by `upto` is not passed over
         is_all = len(fresh) < _BATCH
         hits, self._held = await self._judge([*self._held, *fresh])
         reached = upto if is_all else fresh[-1].id

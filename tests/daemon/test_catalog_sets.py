@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from daemon.shelf import OTHER, WEEK, Shelf, stamp, vector_of
 from daemon.stand import WANTED, Books, fill, stand
+from imgqd.catalog import Reader
 from imgqd.records import Lacking, VectorSet
 
 
@@ -182,3 +184,27 @@ def test_dropping_the_set_before_makes_old_pictures_new_to_nobody(shelf: Shelf, 
     books.use(other)
     assert query.look() == []
     assert stand(books, cursor).look() == []
+
+
+def test_what_the_next_model_sees_in_the_moment_of_the_switch_is_not_passed_over(
+    shelf: Shelf, other: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    books = Books(shelf)
+    fill(shelf)
+    query = stand(books)
+    query.look()
+    moved(shelf, other)
+    read = books.read
+
+    async def in_between(question: Callable[[Reader], Any]) -> Any:
+        # The query has looked which model answers, and not yet how far the arrivals are.
+        monkeypatch.setattr(books, "read", read)
+        books.use(other)
+        shelf.look(shelf.write("one/late.png", WANTED))
+        shelf.commit(*shelf.take(), model=other, active=other)
+        books.use(other)
+        return await read(question)
+
+    monkeypatch.setattr(books, "read", in_between)
+    assert query.look() == ["late.png"]
+    assert query.look() == []

@@ -46,6 +46,7 @@ def with_a_model(core: FakeCore) -> None:
     model = SimpleNamespace(name="demo", dim=4)
     index = SimpleNamespace(search=lambda *_: ([], []), judge=lambda *_: None)
     core.library.sight = SimpleNamespace(number=1, model=model, index=index)
+    core.library.model_id = 1
 
 
 @pytest.fixture

@@ -11,6 +11,8 @@ import os
 import shutil
 import sqlite3
 import threading
+import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -191,3 +193,55 @@ def test_every_query_is_answered_by_one_model_while_another_takes_over_in_spite_
     names = [name for name, _ in asker.answers]
     assert {*names} == {"demo", other}
     assert names.index(other) == names.count("demo"), "first one, then the other"
+
+
+class Follower(threading.Thread):
+    """Follows what is drawn on one picture, and counts how often each path was told."""
+
+    def __init__(self, house: House) -> None:
+        super().__init__(name="follower")
+        self._client = house.client()
+        self._events = self._client.follow("red car")
+        next(self._events)  # it stands
+        self.told: Counter[str] = Counter()
+
+    def run(self) -> None:
+        with contextlib.suppress(Unreachable):
+            for event in self._events:
+                self.told.update(os.path.basename(os.fsdecode(one.path)) for one in event.results)
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(900)
+def test_pictures_that_come_all_through_three_moves_are_found_at_once_and_told_once(
+    house: House, tmp_path: Path
+) -> None:
+    other = another_model(tmp_path / "other")
+    follower = Follower(house)
+    follower.start()
+    expected: list[str] = []
+
+    def has_moved(name: str) -> bool:
+        status = house.status()
+        return status.model["name"] == name and status.migrating is None
+
+    with asking(house) as asker:
+        for name in (other, "demo", other):
+            with house.client() as client:
+                client.use_model(name)
+            most = len(expected) + 40
+            while not has_moved(name):
+                if len(expected) < most:  # without an end the move would wait for a minute
+                    expected.append(f"car {len(expected)}.png")
+                    draw("red car", 1000 + len(expected)).save(house.pictures / expected[-1])
+                    house.sync()
+                    assert os.fsencode(house.pictures / expected[-1]) in house.found("red car")
+    assert (asker.failure, asker.degraded) == (None, set())
+    assert None not in {first for _, first in asker.answers}
+    house.assert_true()
+    deadline = time.monotonic() + 30
+    while len(follower.told) < len(expected) and time.monotonic() < deadline:
+        house.status()
+    house.stop()
+    follower.join()
+    assert follower.told == Counter(expected)
