@@ -80,8 +80,9 @@ class Asker(threading.Thread):
                 return
 
     def _ask(self, client: Client) -> None:
+        was_away = self.may_be_away.is_set()  # an answer may have been waiting for a start
         answer = client.search("red car", limit=1, weak=True)
-        if not self.may_be_away.is_set():
+        if not was_away:
             self.degraded |= set(answer.degraded)
         first = os.path.basename(os.fsdecode(answer.results[0].path)) if answer.results else None
         self.answers.append((str(answer.model), first))
