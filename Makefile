@@ -28,15 +28,16 @@ types: .venv/installed
 	@$(BIN)/mypy
 
 unit: .venv/installed
-	@$(BIN)/python -m pytest -m 'not system and not model and not faults'
+	@$(BIN)/python -m pytest -m 'not system and not model and not faults' -n 2
 
 system: .venv/installed
 	@# Most of it waits for processes to start: three files at a time share the cores well.
 	@$(BIN)/python -m pytest -m '(system or model) and not faults' -n 3 --dist loadfile
 
-# Long runs of what a person's disk does to the daemon: not part of make test.
+# Every fault, with the long runs of what a person's disk does to the daemon that make test leaves out.
 faults: .venv/installed
-	@$(BIN)/python -m pytest -m faults
+	@$(BIN)/python -m pytest tests/system/test_faults_*.py tests/system/test_machine.py \
+		tests/system/test_lifetime.py tests/daemon/test_sandbox.py tests/daemon/test_corpus.py
 
 soak: .venv/installed
 	@$(BIN)/python tests/soak.py --minutes $(MINUTES)

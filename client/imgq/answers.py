@@ -110,11 +110,14 @@ class Matches:
 
     `restarted`: the daemon could not go on where the cursor was, since its catalog
     was built anew or another model is in use. What it holds may be told again then.
+    `understood` and `problems` come with the first, as with a search's answer.
     """
 
     results: tuple[Match, ...]
     cursor: str
     restarted: bool
+    understood: tuple[Mapping[str, Any], ...] = ()
+    problems: tuple[Mapping[str, Any], ...] = ()
 
     @classmethod
     def from_wire(cls, raw: Mapping[str, Any]) -> Matches:
@@ -123,6 +126,8 @@ class Matches:
             results=tuple(Match.from_wire(result) for result in raw.get("results", ())),
             cursor=str(raw["cursor"]),
             restarted=bool(raw["restarted"]),
+            understood=tuple(raw.get("understood") or ()),
+            problems=tuple(raw.get("problems") or ()),
         )
 
 

@@ -14,7 +14,7 @@ from imgq.answers import Match, Matches
 from imgq.jsonlines import match_line
 from imgq.matches import CursorFile, follow
 from imgq.screen import say, screen_of
-from imgq.terminal import row
+from imgq.terminal import reading, row
 
 _RANKS = 3
 
@@ -43,7 +43,12 @@ def _print(
     program: str, events: Iterator[Matches], kept: CursorFile | None, options: Namespace
 ) -> int:
     printed = 0
+    said = False
     for event in events:
+        # With each new connection it comes again.
+        for hint in () if said else reading(event):
+            say(program, hint)
+        said = True
         if event.restarted:
             say(program, "the index is another one than before: some may come again")
         for match in event.results:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 
-from imgq.answers import Match, SearchAnswer
+from imgq.answers import Match, Matches, SearchAnswer
 from imgq.durations import spoken
 from imgq.paths import file_uri
 from imgq.screen import Screen
@@ -37,11 +37,7 @@ def listing(answer: SearchAnswer, screen: Screen, *, weak: bool) -> Iterator[str
 
 def hints(answer: SearchAnswer, now: float, *, weak: bool) -> Iterator[str]:
     """Yield what a person should know about an answer, a line for each thing."""
-    if any(one["kind"] not in {"words", "text"} for one in answer.understood):
-        means = "; ".join(readable(str(one["means"])) for one in answer.understood)
-        yield f"understood: {means}"
-    for problem in answer.problems:
-        yield f"not followed: {readable(str(problem['reason']))}"
+    yield from reading(answer)
     for reason in answer.degraded:
         yield f"degraded: {readable(reason)}"
     if answer.pending:
@@ -55,6 +51,15 @@ def hints(answer: SearchAnswer, now: float, *, weak: bool) -> Iterator[str]:
     if answer.weak and not weak:
         weaker = counted(len(answer.weak), "weaker match", "weaker matches")
         yield f"{weaker}: --all shows {'it' if len(answer.weak) == 1 else 'them'}"
+
+
+def reading(answer: SearchAnswer | Matches) -> Iterator[str]:
+    """Yield how a line was read where that may surprise, and what of it could not be followed."""
+    if any(one["kind"] not in {"words", "text"} for one in answer.understood):
+        means = "; ".join(readable(str(one["means"])) for one in answer.understood)
+        yield f"understood: {means}"
+    for problem in answer.problems:
+        yield f"not followed: {readable(str(problem['reason']))}"
 
 
 def linked(text: str, path: bytes, screen: Screen) -> str:

@@ -9,7 +9,7 @@ from imgqd.catalog import Reader
 from imgqd.judge import BEST, NOTHING, Judge
 from imgqd.library import Library
 from imgqd.ranking import Hit, ranked
-from imgqd.search import Near, Wanted, as_developed, existing, nearest
+from imgqd.search import Near, Wanted, as_developed, existing, foremost, nearest
 
 
 async def judge_of(library: Library, wanted: Wanted) -> Judge:
@@ -48,13 +48,14 @@ def _judged(
     files = reader.files_of(images)
     if wanted.vector is None and not wanted.text:
         listed, _ = as_developed(reader, [(image, 1.0) for image in images], [], files)
-        return [
+        hits = [
             Hit(tuple(files[image]), None, 1.0, "filter") for image, _ in listed if image in files
         ]
+        return foremost(reader, wanted, hits)
     content = _scores(reader, wanted, sorted(seen))
     by_name = reader.named_among(wanted.text, sorted(named))
     content, by_name = as_developed(reader, content, by_name, files)
-    return ranked(content, files, by_name, wanted.text, judge)
+    return foremost(reader, wanted, ranked(content, files, by_name, wanted.text, judge))
 
 
 def _scores(reader: Reader, wanted: Wanted, images: Sequence[int]) -> Near:

@@ -18,7 +18,7 @@ from imgqd.core import Core
 from imgqd.meaning import Line, Meaning
 from imgqd.params import Params
 from imgqd.ranking import Hit
-from imgqd.results import result
+from imgqd.results import notes, result
 
 _KEPT: Final = 8
 _KEEP: Final = 120.0
@@ -68,8 +68,7 @@ class Asking:
             "total": answer.total,
             "took_ms": (time.monotonic() - began) * 1000,
             **ranking.claims,
-            "understood": [_row(one) for one in query.understood],
-            "problems": [_row(one) for one in query.problems],
+            **notes(query),
         }
 
     async def _ranking(
@@ -107,7 +106,3 @@ class Asking:
         while len(self._rankings) > _KEPT:
             self._rankings.popitem(last=False)
         return ranking
-
-
-def _row(note: Any) -> dict[str, Any]:
-    return {name: getattr(note, name) for name in note.__slots__}

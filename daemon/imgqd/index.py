@@ -76,6 +76,7 @@ class Index:
         self._present = np.zeros(1024, dtype=bool)
         self._dead: set[int] = set()
         self._sample = np.empty((0, dim), np.float32)
+        self._sampled = np.empty(0, np.int64)
         self._since_sample = 0
         self._since_asked = 0
         self._phrases = np.empty((0, dim), np.float32)
@@ -133,12 +134,16 @@ class Index:
             scores, ids = self._faiss.search(
                 query.reshape(1, -1).astype(np.float32), wanted, params=how
             )
-            pairs = [
-                (int(image), float(score))
-                for image, score in zip(ids[0], scores[0], strict=True)
-                if image >= 0 and int(image) not in self._dead
-            ][:count]
-        return [image for image, _ in pairs], [score for _, score in pairs]
+            # What is dead is not present, and what FAISS could not fill is -1.
+            kept = np.flatnonzero((ids[0] >= 0) & self._present[ids[0]])[:count]
+        return ids[0][kept].tolist(), scores[0][kept].tolist()
+
+    def some(self, count: int) -> list[int]:
+        """Return so many ids, or all, that stand for the library as its sample does."""
+        with self._lock:
+            self._refresh_sample()
+            ids: list[int] = self._sampled[:count].tolist()
+        return ids
 
     def learn(self, phrases: Vector) -> None:
         """Take the vectors of the everyday phrases that words are judged by (shape (n, dim))."""
@@ -199,6 +204,7 @@ class Index:
             order = np.argpartition(scattered, _SAMPLE)[:_SAMPLE]
         order = order[np.argsort(scattered[order])]
         self._sample = self._faiss.index.reconstruct_batch(alive[order])
+        self._sampled = ids[alive[order]]
         self._since_sample = 0
         if self._since_asked > int(self._faiss.ntotal) // _ASK_AGAIN:
             self._behind = None

@@ -15,11 +15,15 @@ import contextlib
 import logging
 import queue
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from imgqd.bell import Bell
 from imgqd.catalog import (
@@ -31,6 +35,7 @@ from imgqd.catalog import (
     set_aside,
 )
 from imgqd.index import Index
+from imgqd.query.sql import Condition
 from imgqd.records import Change, Model, Vector
 
 log = logging.getLogger(__name__)
@@ -39,6 +44,9 @@ T = TypeVar("T")
 
 _READERS: Final = 2
 """Questions that are answered side by side; more would only share the two cores."""
+
+_CONDITIONS: Final = 4
+"""Conditions whose pictures are remembered: 1.6 MB each where half of 400,000 meet it."""
 
 _DISK_PAUSE: Final = 5.0
 """Seconds between two attempts to write to a disk that is full."""
@@ -76,6 +84,8 @@ class Library:
             self._readers.put(Reader(path))
         self.sight: Sight | None = None
         """What answers; exchanged as a whole, in the writing thread."""
+        self._written = 0
+        self._matching: OrderedDict[Condition, tuple[int, NDArray[np.int64]]] = OrderedDict()
         self.trouble: str | None = None
         """Why nothing can be stored at the moment, in words."""
         self._held_up = 0
@@ -124,6 +134,21 @@ class Library:
     async def read(self, question: Callable[[Reader], T]) -> T:
         """Answer a question on a read-only connection."""
         return await asyncio.get_running_loop().run_in_executor(self._reading, self.ask, question)
+
+    async def matching(self, where: Condition) -> NDArray[np.int64]:
+        """Return the ids of live images that meet a condition.
+
+        While nothing is written a condition is answered once: a person who types goes on
+        with the same filters at each key.
+        """
+        written, found = self._matching.get(where, (-1, None))
+        if found is None or written != self._written:
+            written = self._written
+            found = await self.read(lambda reader: reader.matching(where))
+            self._matching[where] = written, found
+            while len(self._matching) > _CONDITIONS:
+                self._matching.popitem(last=False)
+        return found
 
     def ask(self, question: Callable[[Reader], T]) -> T:
         """Answer a question in the calling thread."""
@@ -208,8 +233,11 @@ class Library:
         """Run in the writing thread; on a full disk wait, and try again until it works."""
 
         def attempt() -> T:
-            with self._noticing_damage():
-                return action()
+            try:
+                with self._noticing_damage():
+                    return action()
+            finally:
+                self._written += 1  # before anyone is told that it is
 
         loop = asyncio.get_running_loop()
         try:

@@ -45,8 +45,14 @@ class Line:
         """Return all that is looked for but the vector, which a model has to make."""
         query = self.query
         where = None if query.where is None else compiled.condition(query.where, _home())
-        looks = bool(query.parts) or self.like is not None
-        return Wanted(None, query.text, where, query.sort, looks, _pictured(query.parts, self.like))
+        return Wanted(
+            text=query.text,
+            where=where,
+            files=None if query.where is None else compiled.on_files(query.where, _home()),
+            sort=query.sort,
+            looks=self.looks,
+            pictured=_pictured(query.parts, self.like),
+        )
 
 
 class Meaning:

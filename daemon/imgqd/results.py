@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from imgq.protocol import wire_path
+from imgqd.query import Query
 from imgqd.ranking import Hit, taken_at
 from imgqd.records import Found
 
@@ -27,6 +28,18 @@ def result(hit: Hit) -> dict[str, Any]:
         "near": [{"path": wire_path(one.path), "image_id": one.image} for one in hit.near],
         **_metadata(first),
     }
+
+
+def notes(query: Query) -> dict[str, Any]:
+    """Return how a line was understood, and what of it could not be followed."""
+    return {
+        "understood": [_row(one) for one in query.understood],
+        "problems": [_row(one) for one in query.problems],
+    }
+
+
+def _row(note: Any) -> dict[str, Any]:
+    return {name: getattr(note, name) for name in note.__slots__}
 
 
 def _metadata(found: Found) -> dict[str, Any]:

@@ -29,15 +29,17 @@ _ALL: Final = 1000
 _SPARE: Final = 50
 """Pictures asked for beyond the limit: some may have vanished from the disk this moment."""
 
-_FEW: Final = 8
-"""A filter that leaves less than this part of the library is answered before the index is asked.
+_PROBE: Final = 512
+"""Pictures of the library that a filter is tried on, to know how much of it the filter leaves."""
 
-One that leaves more is held against the nearest pictures instead: to list half of 200,000
-pictures costs more than the search, and most of the nearest meet it anyway.
-"""
+_SURE: Final = 1.25
+"""How many more of the nearest pictures are asked about than should be enough."""
 
-_AHEAD: Final = 2000
-"""The nearest pictures that such a filter is held against."""
+_DEAR: Final = 2
+"""To ask about a picture costs so much more than to list one."""
+
+_AHEAD: Final = 4000
+"""The nearest pictures that are looked for at least: FAISS gives 4,000 as fast as 300."""
 
 _BY_RELEVANCE: Final = Sort("relevance")
 
@@ -54,6 +56,8 @@ class Wanted:
     vector: Vector | None = None
     text: str = ""
     where: Condition | None = None
+    """On images; `files` is the same asked of a file."""
+    files: Condition | None = None
     sort: Sort = _BY_RELEVANCE
     looks: bool = False
     """Whether there are parts to look for, and not only filters and an order."""
@@ -99,13 +103,13 @@ async def everything(library: Library, wanted: Wanted, most: int) -> tuple[list[
         lambda reader: reader.named(wanted.text, count, wanted.where) if wanted.text else []
     )
 
-    def found(reader: Reader) -> tuple[Near, list[Found], dict[int, list[Found]]]:
+    def found(reader: Reader) -> list[Hit]:
         images = {image for image, _ in near} | {one.image for one in named if one.image}
         files = reader.files_of(sorted(images))
-        return *as_developed(reader, near, named, files), files
+        content, by_name = as_developed(reader, near, named, files)
+        return foremost(reader, wanted, ranked(content, files, by_name, wanted.text, judge))
 
-    content, by_name, files = await library.read(found)
-    hits = ranked(content, files, by_name, wanted.text, judge)
+    hits = await library.read(found)
     return ordered(hits, wanted.sort), max(total, len(hits))
 
 
@@ -140,7 +144,22 @@ def _listed(reader: Reader, wanted: Wanted, most: int) -> tuple[list[Hit], int]:
     images, total = reader.listed(wanted.where or _EVERYTHING, wanted.sort, most)
     files = reader.files_of(images)
     hits = [Hit(tuple(files[image]), None, 1.0, "filter") for image in images if image in files]
-    return hits, total
+    return foremost(reader, wanted, hits), total
+
+
+def foremost(reader: Reader, wanted: Wanted, hits: list[Hit]) -> list[Hit]:
+    """Let the file that meets the filters stand before others that show the same picture."""
+    several = sorted({hit.files[0].image for hit in hits if len(hit.files) > 1})
+    if wanted.files is None or not several:
+        return hits
+    meeting = reader.meeting(several, wanted.files)
+
+    def put_first(hit: Hit) -> Hit:
+        shown = hit.files[0].image  # a RAW file stays behind what was developed from it
+        files = sorted(hit.files, key=lambda one: (one.image != shown, one.path not in meeting))
+        return replace(hit, files=tuple(files))
+
+    return [put_first(hit) if len(hit.files) > 1 else hit for hit in hits]
 
 
 async def nearest(library: Library, wanted: Wanted, count: int) -> tuple[Near, Judge, int]:
@@ -150,38 +169,59 @@ async def nearest(library: Library, wanted: Wanted, count: int) -> tuple[Near, J
         return [], NOTHING, 0
     index = wanted.sight.index
     everywhere = len(index)
-    few = None
-    if where is not None:
-        few = await library.read(lambda reader: reader.matching(where, everywhere // _FEW + 1))
-        if len(few) > everywhere // _FEW:
-            few = None
-    left = everywhere if few is None else len(few)
+    if where is None or vector is None:
+        left = everywhere if where is None else len(await library.matching(where))
+        near = [] if vector is None else await _nearest(index, vector, max(count, BEST))
+    else:
+        near, left = await _filtered(library, index, vector, where, max(count, BEST))
     if vector is None:
         return [], NOTHING, left
-    most = max(count, BEST)
-    if where is None or few is not None:
-        allowed = None if few is None else Allowed(few)
-        near = await asyncio.to_thread(_search, index, vector, most, allowed)
-    else:
-        near = await _among_the_nearest(library, index, vector, where, most)
     best = [score for _, score in near]
     judge = await asyncio.to_thread(index.judge, vector, best, left, wanted.pictured)
     return near[:count], judge, left
 
 
-async def _among_the_nearest(
+async def _filtered(
     library: Library, index: Index, vector: Vector, where: Condition, count: int
+) -> tuple[Near, int]:
+    """Return the nearest pictures that meet a filter, and among how many they were looked for."""
+    everywhere = len(index)
+    tried = await asyncio.to_thread(index.some, _PROBE)
+    share = len(await _passing(library, tried, where)) / max(1, len(tried))
+    # To list half of 200,000 pictures costs ten searches; most of the nearest meet such a filter
+    # anyway. One that leaves little is quicker listed, and only these pictures searched.
+    enough = int(_SURE * count / share) if share else everywhere
+    if _DEAR * enough < share * everywhere:
+        near = await _among_the_nearest(library, index, vector, where, count, enough)
+        if len(near) == count:
+            return near, everywhere
+    images = await library.matching(where)
+    return await _nearest(index, vector, count, Allowed(images)), len(images)
+
+
+async def _among_the_nearest(
+    library: Library, index: Index, vector: Vector, where: Condition, count: int, step: int
 ) -> Near:
-    """Return the nearest pictures that meet a filter which leaves many."""
-    ahead = await asyncio.to_thread(_search, index, vector, max(_AHEAD, count), None)
-    images = [image for image, _ in ahead]
-    passing = await library.read(lambda reader: reader.passing(images, where))
-    near = [(image, score) for image, score in ahead if image in passing][:count]
-    if len(near) == count or len(ahead) < max(_AHEAD, count):
-        return near
-    # It leaves many, but none of those at the top: now they have to be listed.
-    every = await library.read(lambda reader: reader.matching(where, len(index)))
-    return await asyncio.to_thread(_search, index, vector, count, Allowed(every))
+    """Return the nearest that meet a filter, `count` at most; `step` are asked about at a time."""
+    nearest = await _nearest(index, vector, max(_AHEAD, step))
+    near: Near = []
+    for start in range(0, len(nearest), step):
+        block = nearest[start : start + step]
+        passing = await _passing(library, [image for image, _ in block], where)
+        near += [(image, score) for image, score in block if image in passing]
+        if len(near) >= count:
+            break
+    return near[:count]
+
+
+async def _passing(library: Library, images: Sequence[int], where: Condition) -> set[int]:
+    return await library.read(lambda reader: reader.passing(images, where))
+
+
+async def _nearest(
+    index: Index, vector: Vector, count: int, allowed: Allowed | None = None
+) -> Near:
+    return await asyncio.to_thread(_search, index, vector, count, allowed)
 
 
 def _search(index: Index, vector: Vector, count: int, allowed: Allowed | None) -> Near:

@@ -19,9 +19,9 @@ from typing import Final, Protocol
 from imgqd import among
 from imgqd.bell import Bell
 from imgqd.catalog import Reader
-from imgqd.library import Library
+from imgqd.library import Library, Sight
 from imgqd.ranking import Hit
-from imgqd.records import Arrival
+from imgqd.records import Arrival, Vector
 from imgqd.search import Wanted
 
 _MATCH: Final = 0.5
@@ -95,22 +95,25 @@ class Say(Protocol):
 
 
 class Standing:
-    """One standing query: what is `wanted`, with a vector that is another one with each model.
+    """One standing query: what it means, and a vector that is another one with each model.
 
-    `encode` returns it, without a vector where no model has one; a query of filters alone
-    has no `encode`.
+    `mean` returns what is wanted but the vector: "today" is another day tomorrow. `encode`
+    returns it with the vector, and without one where no model has any; a query of filters
+    alone has no `encode`.
     """
 
     def __init__(
         self,
         library: Library,
-        wanted: Wanted,
+        mean: Callable[[], Awaitable[Wanted]],
         encode: Callable[[], Awaitable[Wanted]] | None,
         place: Place,
         say: Say,
     ) -> None:
         self._library = library
-        self._wanted = wanted
+        self._mean = mean
+        self._vector: Vector | None = None
+        self._sight: Sight | None = None
         self._encode = encode
         self._place = place
         self._say = say
@@ -173,11 +176,12 @@ class Standing:
         if self._encode is None:
             return
         number = self._library.model_id or 0
-        is_due = self._wanted.vector is None and time.monotonic() >= self._again
+        is_due = self._vector is None and time.monotonic() >= self._again
         if number == self._tried and not is_due:
             return
         # All of one model; where another took over meanwhile, the bell has rung for it.
-        wanted = self._wanted = await self._encode()
+        wanted = await self._encode()
+        self._vector, self._sight = wanted.vector, wanted.sight
         number = 0 if wanted.sight is None else wanted.sight.number
         self._tried = number
         self._model = 0 if wanted.vector is None else number
@@ -199,9 +203,11 @@ class Standing:
         named = {one.image for one in arrivals if not one.model}
         seen = {one.image for one in arrivals if one.model and (one.first or 0) > floor}
         new = named | seen
-        wanted = self._wanted
+        if not new:
+            return [], []
+        wanted = replace(await self._mean(), vector=self._vector, sight=self._sight)
         is_mute = self._encode is not None and wanted.vector is None and not wanted.text
-        if not new or is_mute:
+        if is_mute:
             return [], []
         partners = await self._library.read(lambda reader: _partners(reader, new))
         judge = await among.judge_of(self._library, wanted)

@@ -15,7 +15,7 @@ from imgqd.core import Core
 from imgqd.meaning import Line, Meaning
 from imgqd.params import Params
 from imgqd.ranking import Hit
-from imgqd.results import result
+from imgqd.results import notes, result
 from imgqd.search import Wanted
 from imgqd.server import Problem
 from imgqd.session import Session
@@ -74,14 +74,18 @@ class Subscriptions:
             await self._meaning.wanted(line)
 
         def stand(number: int) -> Awaitable[None]:
-            return self._standing(session, number, line, place).run(self._core.changed)
+            return self._standing(session, number, params, line, place).run(self._core.changed)
 
         number = self._start(session, _MATCHES, stand)
-        return {"subscription": number, "cursor": place.cursor(), "restarted": restarted}
+        begun = {"subscription": number, "cursor": place.cursor(), "restarted": restarted}
+        return {**begun, **notes(line.query)}
 
     def _standing(
-        self, session: Session, number: int, line: Line, place: standing.Place
+        self, session: Session, number: int, params: Params, line: Line, place: standing.Place
     ) -> standing.Standing:
+        async def mean() -> Wanted:
+            return (await self._meaning.line(params)).without_vector()
+
         async def encode() -> Wanted:
             # What is judged once is not judged again: not before it is judged as always.
             await self._core.models.learnt()
@@ -99,9 +103,8 @@ class Subscriptions:
             }
             await session.notify("event", event)
 
-        wanted = line.without_vector()
         return standing.Standing(
-            self._core.library, wanted, encode if line.looks else None, place, say
+            self._core.library, mean, encode if line.looks else None, place, say
         )
 
     async def _tell(self, session: Session, number: int) -> None:

@@ -127,7 +127,7 @@ def test_the_answer_to_another_request_is_not_taken(daemon: FakeDaemon) -> None:
 @pytest.mark.parametrize(
     "answer",
     [None, {}, [], found(result("")), found(result("/a", score="high")), found(degraded=5)],
-    ids=repr,
+    ids=["nil", "map", "array", "no path", "a word for a score", "a number for reasons"],
 )
 def test_an_answer_that_makes_no_sense_is_one_line(daemon: FakeDaemon, answer: Any) -> None:
     daemon.answers["search"] = answer

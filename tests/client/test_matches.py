@@ -24,7 +24,7 @@ def event(*results: Any, cursor: str, **more: Any) -> dict[str, Any]:
     return {**told, "restarted": False, **more}
 
 
-def standing(daemon: FakeDaemon, *rounds: Any) -> None:
+def standing(daemon: FakeDaemon, *rounds: Any, **more: Any) -> None:
     """Answer each `subscribe` with the events of one round, and hang up; then refuse."""
     left = list(rounds)
 
@@ -38,7 +38,7 @@ def standing(daemon: FakeDaemon, *rounds: Any) -> None:
             push(**one)
         if left:
             daemon.leave_once()
-        return {"subscription": 7, "cursor": "c0", "restarted": False}
+        return {"subscription": 7, "cursor": "c0", "restarted": False, **more}
 
     daemon.answers["subscribe"] = subscribe
 
@@ -177,6 +177,22 @@ def test_json_numbers_the_matches_and_a_new_beginning_is_said(
     lines = [json.loads(line) for line in out.splitlines()]
     assert [(one["path"], one["rank"]) for one in lines] == [("/a.jpg", 1), ("/b.jpg", 2)]
     assert err.startswith(b"imgq: the index is another one than before")
+
+
+@pytest.mark.usefixtures("enough")
+def test_how_the_line_was_read_is_said_once(daemon: FakeDaemon, capsysbinary: Captured) -> None:
+    notes = {
+        "understood": [{"kind": "filter", "means": "of the type png"}],
+        "problems": [{"start": 0, "end": 3, "reason": "w: a value is missing"}],
+    }
+    standing(daemon, [event(result("/a.jpg"), cursor="c1")], [], **notes)
+    assert main(["--follow", "type:png w:"]) == 130
+    said = capsysbinary.readouterr().err.decode().splitlines()
+    assert said == [
+        "imgq: understood: of the type png",
+        "imgq: not followed: w: a value is missing",
+        "imgq: the daemon went away: waiting for it",
+    ]
 
 
 @pytest.mark.usefixtures("enough")

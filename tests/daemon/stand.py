@@ -8,6 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from daemon.shelf import DIM, MODEL, Shelf, vector_of
 from imgqd.catalog import Reader
 from imgqd.index import Index
@@ -44,20 +47,29 @@ class Books(Library):
     async def read(self, question: Callable[[Reader], T]) -> T:
         return question(self.shelf.reader)
 
+    async def matching(self, where: Condition) -> NDArray[np.int64]:
+        return self.shelf.reader.matching(where)
+
 
 class Stand:
     """A standing query and what its client was told."""
 
     def __init__(self, books: Books, place: Place, wanted: Wanted, *, is_filter: bool) -> None:
-        self._books, self._wanted = books, wanted
+        self._books = books
         self.told: list[tuple[list[str], str, bool]] = []
         self.encoded = 0
         self.vector: Vector | None = vector_of(WANTED)
-        self.query = Standing(books, wanted, None if is_filter else self._encode, place, self._say)
+        self.wanted = wanted
+        self.query = Standing(
+            books, self._mean, None if is_filter else self._encode, place, self._say
+        )
+
+    async def _mean(self) -> Wanted:
+        return self.wanted
 
     async def _encode(self) -> Wanted:
         self.encoded += 1
-        return replace(self._wanted, vector=self.vector, sight=self._books.sight)
+        return replace(self.wanted, vector=self.vector, sight=self._books.sight)
 
     async def _say(self, hits: Sequence[Hit], cursor: str, *, restarted: bool) -> None:
         names = [os.path.basename(hit.files[0].path).decode() for hit in hits]

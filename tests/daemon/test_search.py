@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from daemon.shelf import DIM, MODEL, Shelf, vector_of
 from imgqd import search
 from imgqd.catalog import Reader
 from imgqd.index import Index
 from imgqd.library import Library, Sight
-from imgqd.query import Sort
+from imgqd.meaning import Line
+from imgqd.query import Sort, parse
+from imgqd.query.sql import Condition
 from imgqd.ranking import name_relevance
 from imgqd.records import Found, Vector
 from imgqd.search import Answer, Wanted
@@ -34,6 +40,9 @@ class Books(Library):
 
     async def read(self, question: Callable[[Reader], T]) -> T:
         return question(self.shelf.reader)
+
+    async def matching(self, where: Condition) -> NDArray[np.int64]:
+        return self.shelf.reader.matching(where)
 
 
 @pytest.fixture
@@ -219,3 +228,31 @@ def test_an_order_alone_lists_everything_and_what_no_model_understands_lists_not
 
     assert len(run(Wanted(sort=Sort("date"))).hits) == 5
     assert run(Wanted(looks=True)).hits == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "first"),
+    [
+        ("cat", "one/cat.png"),
+        ("cat in:two", "two/cat.png"),
+        ("cat in:two OR rating:5", "two/cat.png"),
+        ("in:two", "two/cat.png"),
+        ("name:other*", "two/other.png"),
+        ("cat name:other*", "two/other.png"),
+        ("taken:2001", "two/other.png"),
+    ],
+)
+def test_of_the_files_of_a_picture_the_one_that_meets_the_filters_is_shown(
+    shelf: Shelf, line: str, first: str
+) -> None:
+    for name in ("one/cat.png", "two/cat.png", "two/other.png"):
+        shelf.put(name, b"a cat")
+    os.utime(shelf.base / "two/other.png", (1e9, 1e9))  # in 2001
+    shelf.look("two/other.png")
+    shelf.work()
+    shelf.put("one/dog.png", b"a dog")
+    query = parse(line, datetime(2024, 3, 13, 12))  # noqa: DTZ001 - a wall clock's
+    asked = Line(line, None, query).without_vector()
+    hit = asyncio.run(search.run(Books(shelf), asked, 20, 0)).hits[0]
+    assert hit.files[0].path == os.fsencode(shelf.base / first)
+    assert len(hit.files) == 3

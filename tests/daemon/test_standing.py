@@ -257,8 +257,11 @@ def test_it_sleeps_until_the_bell_rings(shelf: Shelf, books: Books) -> None:
         async def encode() -> Wanted:
             return Wanted(vector_of(WANTED), sight=books.sight)
 
+        async def mean() -> Wanted:
+            return Wanted()
+
         place, _ = await begin(books, None)
-        query = Standing(books, Wanted(), encode, place, say)
+        query = Standing(books, mean, encode, place, say)
         running = asyncio.create_task(query.run(changed))
         await asyncio.sleep(0)
         shelf.put("one/wanted.png", WANTED)

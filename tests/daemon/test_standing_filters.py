@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -72,3 +73,12 @@ def test_what_looks_for_something_without_a_vector_tells_nothing(
     query.vector = None
     shelf.put("one/wanted.png", WANTED)
     assert query.look() == []
+
+
+def test_what_a_line_means_is_asked_anew_when_a_picture_comes(shelf: Shelf, books: Books) -> None:
+    query = stand(books, where=JPEG, is_filter=True)
+    shelf.put("one/before.png", b"before")
+    assert query.look() == []
+    query.wanted = replace(query.wanted, where=PNG)  # as "today" is another day after midnight
+    shelf.put("one/after.png", b"after")
+    assert query.look() == ["after.png"]

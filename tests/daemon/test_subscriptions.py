@@ -57,12 +57,22 @@ def desk(monkeypatch: pytest.MonkeyPatch) -> Desk:
 
 
 def test_a_standing_query_begins_now_or_where_its_cursor_was(desk: Desk) -> None:
-    begun = {"subscription": 1, "cursor": CURSOR, "restarted": False}
+    words = {"kind": "words", "text": "a cat", "start": 0, "end": 5, "means": "shows a cat"}
+    read = {"understood": [words], "problems": []}
+    begun = {"subscription": 1, "cursor": CURSOR, "restarted": False, **read}
     assert desk.ask("subscribe", **ASKED) == begun
     earlier = CURSOR.replace("5", "3")
     assert desk.ask("subscribe", **ASKED, cursor=earlier) == {**begun, "cursor": earlier}
     again = desk.ask("subscribe", **ASKED, cursor=CURSOR.replace("a", "b"))
     assert again == {**begun, "cursor": CURSOR.replace("5", "0"), "restarted": True}
+
+
+def test_what_of_a_standing_line_cannot_be_followed_is_said_at_once(desk: Desk) -> None:
+    begun = desk.ask("subscribe", topics=["matches"], query="a cat taken:20")
+    assert [one["means"] for one in begun["understood"]] == ["shows a cat"]
+    [problem] = begun["problems"]
+    assert (problem["start"], problem["end"]) == (6, 14)
+    assert "is no date" in problem["reason"]
 
 
 @pytest.mark.parametrize(

@@ -96,11 +96,11 @@ class Reader:
         """Return the images that look like another one, or of which there is a second file."""
         return near.duplicates(self._db)
 
-    def matching(self, where: Condition, most: int) -> NDArray[np.int64]:
-        """Return the ids of live images that meet a condition, of so many at most."""
+    def matching(self, where: Condition) -> NDArray[np.int64]:
+        """Return the ids of live images that meet a condition."""
         rows = self._db.execute(
-            f"SELECT image.id FROM image WHERE image.live AND {where.sql} LIMIT ?",  # noqa: S608 - from our own compiler
-            (*where.values, most),
+            f"SELECT image.id FROM image WHERE image.live AND {where.sql}",  # noqa: S608 - from our own compiler
+            where.values,
         )
         return np.fromiter((row[0] for row in rows), np.int64)
 
@@ -112,6 +112,16 @@ class Reader:
             (*images, *where.values),
         )
         return {row[0] for row in rows}
+
+    def meeting(self, images: Sequence[int], where: Condition) -> set[bytes]:
+        """Return the paths of these images' files that meet a condition on files."""
+        marks = ",".join("?" * len(images))
+        rows = self._db.execute(
+            "SELECT folder.path, file.name FROM file JOIN image ON image.id = file.image "  # noqa: S608 - as above
+            f"JOIN folder ON folder.id = file.folder WHERE file.image IN ({marks}) AND {where.sql}",
+            (*images, *where.values),
+        )
+        return {os.path.join(folder, name) for folder, name in rows}
 
     def listed(self, where: Condition, sort: Sort, most: int) -> tuple[list[int], int]:
         """Return the images that meet a condition, in order, and how many there are."""

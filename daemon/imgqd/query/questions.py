@@ -37,6 +37,13 @@ FOLDERS: Final = (
 )
 """A condition on `folder`, and another one for where no folder meets the first."""
 
+ITS_FOLDER: Final = (
+    "file.folder IN (SELECT id FROM folder WHERE {0} UNION ALL "
+    "SELECT id FROM folder WHERE {1} AND NOT EXISTS (SELECT 1 FROM folder WHERE {0}))"
+)
+ITS_TIME: Final = "({0} OR (image.taken IS NULL AND {1}))"
+"""The same, asked of one row of `file` and its `image`."""
+
 SAID: Final = (
     # The different values of a column, hopping through its index: few, among many rows.
     "image.{0} IN (WITH RECURSIVE said (word) AS (SELECT min({0}) FROM image UNION ALL "

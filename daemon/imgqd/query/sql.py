@@ -20,6 +20,8 @@ from imgqd.query.patterns import folded_match, is_pattern, matching
 from imgqd.query.questions import (
     FILES,
     FOLDERS,
+    ITS_FOLDER,
+    ITS_TIME,
     KINDS,
     KNOWN,
     NARROW,
@@ -69,7 +71,16 @@ def condition(where: Filter, home: str, zone: tzinfo | None = None) -> Condition
     return _Compiler(home, zone).compiled(where)
 
 
+def on_files(where: Filter, home: str, zone: tzinfo | None = None) -> Condition:
+    """Return the condition on a row of `file` with its `image`, for this very file."""
+    return _FileCompiler(home, zone).compiled(where)
+
+
 class _Compiler:
+    files = FILES
+    folders = FOLDERS
+    taken, taken_wide = TAKEN, TAKEN_WIDE
+
     def __init__(self, home: str, zone: tzinfo | None) -> None:
         self._home = home
         self._zone = zone
@@ -98,7 +109,7 @@ class _Compiler:
             return _rating(node)
         if node.field == "size":
             bounds = _bounds("file.size", node)
-            return Condition(FILES.format(bounds.sql), bounds.values)
+            return Condition(self.files.format(bounds.sql), bounds.values)
         pixels = "(image.width * image.height)"
         return _bounds(pixels if node.field == "pixels" else f"image.{node.field}", node)
 
@@ -109,7 +120,7 @@ class _Compiler:
         taken = _half_open("image.taken", _clock(node.since), _clock(node.until))
         changed = _half_open("file.mtime_ns", _nanoseconds(since), _nanoseconds(until))
         narrow = since is not None and until is not None and until - since < NARROW
-        sql = (TAKEN if narrow else TAKEN_WIDE).format(taken.sql, changed.sql)
+        sql = (self.taken if narrow else self.taken_wide).format(taken.sql, changed.sql)
         return Condition(sql, taken.values + changed.values)
 
     def _seconds(self, moment: datetime | None) -> float | None:
@@ -119,13 +130,13 @@ class _Compiler:
     def named(self, node: Named) -> Condition:
         glob = node.pattern if is_pattern(node.pattern) else f"*{node.pattern}*"
         sql, values = matching("CAST(file.name AS TEXT)", glob)
-        return Condition(FILES.format(sql), values)
+        return Condition(self.files.format(sql), values)
 
     def inside(self, node: Inside) -> Condition:
         first, second = self._folders(node.folder)
         # A name that no folder has is one that is being typed: those that begin with it.
         values = first.values + second.values + first.values
-        return Condition(FOLDERS.format(first.sql, second.sql), values)
+        return Condition(self.folders.format(first.sql, second.sql), values)
 
     def _folders(self, folder: str) -> tuple[Condition, Condition]:
         """Return the conditions of folders that are meant exactly, and of those that begin so."""
@@ -173,6 +184,12 @@ class _Compiler:
             "distance_km(image.latitude, image.longitude, ?, ?) <= ?)",
             (box.south, box.north, *degrees, node.latitude, node.longitude, node.kilometres),
         )
+
+
+class _FileCompiler(_Compiler):
+    files = "({})"
+    folders = ITS_FOLDER
+    taken = taken_wide = ITS_TIME
 
 
 _Compile: TypeAlias = Callable[[_Compiler, Any], Condition]
