@@ -7,6 +7,7 @@ process does, and only once the weights are known to be there.
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import logging
 import warnings
 from collections.abc import Callable, Iterator
@@ -66,7 +67,7 @@ class Towers:
         except Exception as error:
             # open_clip and torch raise whatever their layers raise for files that do not fit.
             logging.getLogger(__name__).warning("loading %s", name, exc_info=True)
-            raise Fault("failed", f"{name} cannot be loaded: {error}"[:300]) from error
+            raise _unloadable(name, error) from error
 
     def _load(
         self,
@@ -167,6 +168,23 @@ class Towers:
         if self._loaded is None:
             raise Fault("internal", "no model is loaded")
         return self._loaded
+
+
+def prove(path: str) -> None:
+    """Read a pickle's numbers and nothing else of it; raises what torch says of any other."""
+    torch.load(path, map_location="meta", weights_only=True)
+
+
+def _unloadable(name: str, error: Exception) -> Fault:
+    """Return why a model cannot be loaded, in one line."""
+    # open_clip asks for it in words of its own, here and there.
+    if "transformers" in str(error) and importlib.util.find_spec("transformers") is None:
+        return Fault(
+            "failed",
+            f"{name} needs transformers for its words: pip install 'imgq[siglip]', "
+            f"then: imgqctl model use {name}",
+        )
+    return Fault("failed", f"{name} cannot be loaded: {error}"[:300])
 
 
 def _create(

@@ -105,3 +105,22 @@ def test_a_process_for_pictures_keeps_no_text_tower_and_refuses_texts() -> None:
 def test_a_device_that_is_not_there_is_a_fault_that_says_what_to_set() -> None:
     with pytest.raises(Fault, match="auto or cpu"):
         loaded("image", device="cuda")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ModuleNotFoundError("No module named 'transformers'"),
+        RuntimeError("Please `pip install transformers` to use pre-trained HuggingFace models"),
+    ],
+)
+def test_words_that_need_transformers_say_which_extra_brings_it(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def create(*_: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr("imgqd.towers._create", create)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(Fault, match=r"pip install 'imgq\[siglip\]'"):
+        loaded("text")
