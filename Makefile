@@ -4,7 +4,7 @@ BIN := .venv/bin
 MINUTES ?= 30
 PATHS := client daemon service tests benchmarks
 
-.PHONY: demo test lint types unit system faults soak fuzz clean
+.PHONY: demo test lint types unit system faults soak fuzz bench clean
 
 # The stamp is newer than what it was made from: so a second call installs nothing.
 .venv/installed: pyproject.toml constraints.txt
@@ -45,6 +45,11 @@ soak: .venv/installed
 # MINUTES=30 unless told: `make fuzz MINUTES=5`.
 fuzz: .venv/installed
 	@$(BIN)/python tests/fuzz.py --minutes $(MINUTES)
+
+# All that need no GPU, under an hour on two cores, and docs/benchmarks.md of their results.
+# `make bench QUICK=1` shows in a few that each runs; what it measures goes to build/benchmarks.
+bench: .venv/installed
+	@$(BIN)/python benchmarks/run.py $(if $(QUICK),--quick --into build/benchmarks)
 
 clean:
 	rm -rf .venv

@@ -11,7 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from measure import Result, Table, arguments, finish, ms, number, percentile, places
+from measure import (
+    Result,
+    Table,
+    arguments,
+    finish,
+    ms,
+    number,
+    percentile,
+    photograph,
+    places,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,7 +56,7 @@ def main() -> None:
         groups = {"photographs": sorted(path for path in PHOTOGRAPHS.rglob("*.jp*g"))}
         for name, sides in _GENERATED.items():
             groups[f"generated, {name}"] = [
-                _generated(base / f"{name}-{turn}.jpg", sides, turn) for turn in range(_OF_EACH)
+                photograph(base / f"{name}-{turn}.jpg", sides, turn) for turn in range(_OF_EACH)
             ]
         taken = {
             name: [_taken(path, told.rounds) for path in paths]
@@ -65,21 +75,6 @@ def main() -> None:
         f"weights, float32) makes of the two outcomes."
     )
     finish(Result("Pictures to pixels", text, (_table(taken, cosines),)), told)
-
-
-def _generated(path: Path, sides: tuple[int, int], seed: int) -> Path:
-    """Write a JPEG of a size with large and small structures, as photographs have them."""
-    import numpy as np
-    from PIL import Image
-
-    chance = np.random.default_rng(seed)
-    image = Image.new("RGB", sides)
-    for cells, share in ((8, 0.5), (64, 0.3), (512, 0.2)):
-        values = chance.integers(0, 256, (cells * sides[1] // sides[0], cells, 3), np.uint8)
-        layer = Image.fromarray(values).resize(sides, Image.Resampling.BICUBIC)
-        image = Image.blend(image, layer, 1.0 if cells == 8 else share)
-    image.save(path, "JPEG", quality=90)
-    return path
 
 
 def _taken(path: Path, rounds: int) -> Taken:

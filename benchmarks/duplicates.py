@@ -1,8 +1,8 @@
 """Near-duplicates: what is found of altered copies, and which different pictures are taken for one.
 
-`python benchmarks/duplicates.py`. Every picture is altered in twelve ways, and every pair of
-different ones compared, some made to be mistaken among them: by the prints alone, by the
-demo model's vectors alone, by both. Photographs are taken from the corpus beside the
+`python benchmarks/duplicates.py [--drawings 45]`. Every picture is altered in twelve ways, and
+every pair of different ones compared, some made to be mistaken among them: by the prints alone,
+by the demo model's vectors alone, by both. Photographs are taken from the corpus beside the
 checkout, where there is one.
 """
 
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from measure import percentile as _  # noqa: F401 - puts tests/ on the path
+from measure import Result, Table, arguments, finish
 from PIL import Image
 
 import doubles
@@ -92,30 +92,39 @@ def judge(one: Seen, other: Seen) -> dict[str, bool]:
     }
 
 
-def copies(pictures: Sequence[tuple[str, Image.Image]], eye: Eye) -> tuple[list[Seen], str]:
-    """Print how many altered copies are found, and return the pictures and the worst codes."""
+def copies(
+    name: str, pictures: Sequence[tuple[str, Image.Image]], eye: Eye
+) -> tuple[list[Seen], Table]:
+    """Return the pictures, and how many of their altered copies are found."""
     originals = []
     told: dict[str, Counter[str]] = defaultdict(Counter)
     bits: list[int] = []
     cosines: dict[str, list[float]] = defaultdict(list)
-    for name, image in pictures:
-        one, *others = eye.see([(name, doubles.saved(image, "PNG")), *doubles.altered(image)])
+    for title, image in pictures:
+        one, *others = eye.see([(title, doubles.saved(image, "PNG")), *doubles.altered(image)])
         originals.append(one)
         for other in others:
             told[other.name].update(way for way, is_so in judge(one, other).items() if is_so)
             bits.append(_bits(one, other))
             cosines[other.name].append(float(one.vector @ other.vector))
     ways = list(judge(originals[0], originals[0]))
-    print(f"{'':18}", *(f"{way:>22}" for way in ways), f"{'cosine, 1st percentile':>24}")
-    for how, counts in told.items():
-        shares = (f"{counts[way] / len(pictures):22.1%}" for way in ways)
-        print(f"{how:18}", *shares, f"{np.percentile(cosines[how], 1):24.3f}")
-    worst = f"{np.percentile(bits, [50, 95, 99, 100]).astype(int).tolist()}"
-    return originals, worst
+    rows = [
+        (
+            how,
+            *(f"{counts[way] / len(pictures):.1%}" for way in ways),
+            f"{np.percentile(cosines[how], 1):.3f}",
+        )
+        for how, counts in told.items()
+    ]
+    worst = [str(one) for one in np.percentile(bits, [50, 95, 99, 100]).astype(int)]
+    last = f"bits of the codes that differ (50, 95, 99, 100 %): {', '.join(worst)}"
+    rows.append((last, *("" for _ in ways), ""))
+    columns = (f"{len(pictures)} {name}, found", *ways, "cosine, 1st percentile")
+    return originals, Table(columns, tuple(rows))
 
 
-def different(seen: Sequence[Seen]) -> None:
-    """Print which of all pairs of different pictures are taken for one."""
+def different(seen: Sequence[Seen]) -> tuple[Table, str]:
+    """Return which of all pairs of different pictures are taken for one, and a sentence on them."""
     told: dict[str, list[str]] = defaultdict(list)
     pairs = 0
     for one, other in itertools.combinations(seen, 2):
@@ -129,27 +138,38 @@ def different(seen: Sequence[Seen]) -> None:
     for one in seen:
         prints.distance(one.print, one.print)  # to the end, as few pairs are
     spent = (time.perf_counter() - began) / len(seen)
-    print(f"\n{pairs} pairs of different pictures; {spent * 1e6:.0f} us to compare two prints")
-    for way in judge(seen[0], seen[0]):
-        print(f"{way:24} {len(told[way]):6} taken for one  {'; '.join(told[way][:4])}")
+    rows = tuple(
+        (way, "; ".join(told[way][:4]), f"{len(told[way]):,}") for way in judge(seen[0], seen[0])
+    )
+    table = Table(("different pictures taken for one, by", "such as", "pairs"), rows)
+    return (
+        table,
+        f"{pairs:,} pairs of different pictures; {spent * 1e6:.0f} µs to compare two prints.",
+    )
 
 
 def main() -> None:
-    """Print the tables."""
+    """Look at all pictures, and print what was found of them."""
+    told = arguments("near-duplicates: what is found, what is mistaken", drawings=45)
     eye = Eye()
-    drawn = doubles.drawings(45)
+    drawn = doubles.drawings(told.drawings)
     traps = [*doubles.traps(), *doubles.with_one_more(drawn)]
     seen: list[Seen] = []
+    tables = []
     sets = [("drawings", drawn)]
     if _PHOTOGRAPHS.is_dir():
         sets.append(("photographs", doubles.photographs(_PHOTOGRAPHS)))
     for name, pictures in sets:
-        print(f"\n{len(pictures)} {name}, each altered in twelve ways: found")
-        originals, worst = copies(pictures, eye)
-        print(f"bits of the codes that differ (50, 95, 99, 100 %): {worst}")
+        originals, table = copies(name, pictures, eye)
         seen += originals
+        tables.append(table)
     seen += eye.see((name, doubles.saved(image, "PNG")) for name, image in traps)
-    different(seen)
+    mistaken, said = different(seen)
+    text = (
+        f"Every picture is altered in twelve ways, and every pair of different ones compared, some "
+        f"made to be mistaken among them, with the demo model. {said}"
+    )
+    finish(Result("Near-duplicates", text, (*tables, mistaken)), told)
 
 
 if __name__ == "__main__":

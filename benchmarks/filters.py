@@ -15,7 +15,7 @@ from measure import Result, Table, arguments, finish, ms, number, percentile, pl
 if TYPE_CHECKING:
     from imgqd.library import Library
 
-_DIM: Final = 512
+DIM: Final = 512
 _EACH: Final = 200
 """Files in a folder."""
 
@@ -42,7 +42,7 @@ def main() -> None:
     with places() as base:
         table = asyncio.run(_measured(base / "catalog.sqlite3", told.pictures))
     text = (
-        f"{told.pictures:,} pictures with random vectors of {_DIM} numbers in a catalog on the "
+        f"{told.pictures:,} pictures with random vectors of {DIM} numbers in a catalog on the "
         f"disk. Each line is asked {_ROUNDS} times, by turns with the search without a filter, 20 "
         "results each, files and metadata included; the text is encoded already. First: after "
         "something was written. Again: as at the next key, with other words."
@@ -59,16 +59,16 @@ async def _measured(path: Path, count: int) -> Table:
     from imgqd.query import parse, sql
     from imgqd.search import Wanted
 
-    library = await _filled(path, count)
+    library = await filled(path, count)
     chance = np.random.default_rng(1)
     plain: list[float] = []
     taken: dict[tuple[str, bool], list[float]] = {}
     left: dict[str, int] = {}
 
     async def timed(where: sql.Condition | None, *, far: bool = False) -> tuple[float, int]:
-        vector = chance.standard_normal(_DIM).astype(np.float32)
+        vector = chance.standard_normal(DIM).astype(np.float32)
         vector[0] += 200.0 * far
-        wanted = Wanted(vector / np.linalg.norm(vector), "", where)
+        wanted = Wanted(vector / np.linalg.norm(vector), "", where, sight=library.sight)
         began = time.perf_counter()
         _, total = await search.everything(library, wanted, 20)
         return time.perf_counter() - began, total
@@ -98,7 +98,7 @@ async def _measured(path: Path, count: int) -> Table:
     return Table(columns, tuple(rows))
 
 
-async def _filled(path: Path, count: int) -> Library:
+async def filled(path: Path, count: int) -> Library:
     """Return a library of made-up pictures, written past its writer for speed."""
     import sqlite3
 
@@ -113,7 +113,7 @@ async def _filled(path: Path, count: int) -> Library:
     chance = np.random.default_rng(0)
     with sqlite3.connect(path) as db:
         db.execute("INSERT INTO root VALUES (1, ?, 1, 1, 1)", (b"/p",))
-        db.execute("INSERT INTO model (id, key, name, dim) VALUES (1, 'k', 'random', ?)", (_DIM,))
+        db.execute("INSERT INTO model (id, key, name, dim) VALUES (1, 'k', 'random', ?)", (DIM,))
         folders = range(1, count // _EACH + 2)
         db.executemany(
             "INSERT INTO folder (id, root, path) VALUES (?, 1, ?)",
@@ -132,7 +132,7 @@ async def _filled(path: Path, count: int) -> Library:
         rare = [(one, "rare") for one in range(1, count + 1, count // 12)][:12]
         db.executemany("INSERT INTO keyword (image, word) VALUES (?, ?)", rare)
         for start in range(0, count, 10_000):
-            block = chance.standard_normal((min(10_000, count - start), _DIM), dtype=np.float32)
+            block = chance.standard_normal((min(10_000, count - start), DIM), dtype=np.float32)
             # By their ids the second half is of 2020 and later: it shows something more.
             block[:, 0] += 8.0 * (np.arange(start, start + len(block)) >= count // 2)
             block /= np.linalg.norm(block, axis=1, keepdims=True)
@@ -143,7 +143,7 @@ async def _filled(path: Path, count: int) -> Library:
             )
     db.close()
     library = Library(path, Bell())
-    await library.use_model(Model("random", "k", _DIM, 224, "shortest", "bicubic", 0))
+    await library.use_model(Model("random", "k", DIM, 224, "shortest", "bicubic", 0))
     return library
 
 

@@ -17,7 +17,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -38,10 +38,13 @@ __all__ = [
     "Result",
     "Table",
     "arguments",
+    "come_to_rest",
     "finish",
     "ms",
     "number",
+    "parsed",
     "percentile",
+    "photograph",
     "places",
     "processes",
     "running",
@@ -78,6 +81,8 @@ class Result:
     title: str
     text: str
     tables: tuple[Table, ...]
+    figures: dict[str, float] = field(default_factory=dict)
+    """What `goals` holds against its limits: seconds, bytes, ratios."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +99,11 @@ def arguments(description: str, **counts: int) -> argparse.Namespace:
 
     There are `--json` and numbers with their defaults.
     """
-    parser = argparse.ArgumentParser(description=description)
+    return parsed(argparse.ArgumentParser(description=description), **counts)
+
+
+def parsed(parser: argparse.ArgumentParser, **counts: int) -> argparse.Namespace:
+    """Do the same with a parser that has options of its own."""
     for name, default in counts.items():
         parser.add_argument(f"--{name}", type=int, default=default, help=f"default {default}")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the result here, too")
@@ -159,6 +168,36 @@ def processes(core: int) -> list[Process]:
     return found
 
 
+def come_to_rest(core: int) -> None:
+    """Wait until no process of the daemon works.
+
+    After a start the text encoder has everyday phrases to encode for some seconds,
+    which would weigh on whatever is measured then.
+    """
+    calm = 0
+    before = sum(one.cpu for one in processes(core))
+    while calm < 3:
+        time.sleep(0.5)
+        now = sum(one.cpu for one in processes(core))
+        calm = calm + 1 if now - before <= 0.02 else 0
+        before = now
+
+
+def photograph(path: Path, sides: tuple[int, int], seed: int) -> Path:
+    """Write a JPEG of (width, height) with large and small structures, as photographs have them."""
+    import numpy as np
+    from PIL import Image
+
+    chance = np.random.default_rng(seed)
+    image = Image.new("RGB", sides)
+    for cells, share in ((8, 0.5), (64, 0.3), (512, 0.2)):
+        values = chance.integers(0, 256, (cells * sides[1] // sides[0], cells, 3), np.uint8)
+        layer = Image.fromarray(values).resize(sides, Image.Resampling.BICUBIC)
+        image = Image.blend(image, layer, 1.0 if cells == 8 else share)
+    image.save(path, "JPEG", quality=90)
+    return path
+
+
 def percentile(values: Iterable[float], percent: float) -> float:
     """Return the smallest value that so many percent do not exceed."""
     ordered = sorted(values)
@@ -204,11 +243,12 @@ def _role(line: str) -> str:
 
 
 def _told() -> Sequence[str]:
-    # The result's own place is no part of the command that a reader repeats.
+    # Places on this machine are no part of the command that a reader repeats.
     told = sys.argv[1:]
-    if "--json" in told:
-        place = told.index("--json")
-        return [*told[:place], *told[place + 2 :]]
+    for option in ("--json", "--rclip"):
+        if option in told:
+            place = told.index(option)
+            told = [*told[:place], *told[place + 2 :]]
     return told
 
 

@@ -19,6 +19,7 @@ from measure import (
     Result,
     Table,
     arguments,
+    come_to_rest,
     finish,
     ms,
     number,
@@ -111,6 +112,7 @@ def _daemon(base: Path, model: Path, files: Iterable[Path], precision: str) -> f
     _first_picture(house)
     with running(house), house.client(timeout=600) as client:
         client.sync(300)
+        come_to_rest(house.pid)
         began = time.monotonic()
         waiting.rename(house.pictures / "photographs")
         client.sync(300)

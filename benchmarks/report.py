@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any, Final
 
+import goals
 from measure import RESULTS, ROOT, Table
 
 _HEAD: Final = """# Figures
 
 Every figure that this project claims, and the command that gives it. This page is made of
 `benchmarks/results` by `python benchmarks/report.py`; a benchmark keeps its result with
-`--json benchmarks/results/NAME.json`. Absolute times are one machine's: compare the ratios.
+`--json benchmarks/results/NAME.json`, and `make bench` runs all that need no GPU. Absolute
+times are one machine's: compare the ratios. Date, machine and versions stand under each table.
+
+## Goals
+
+On two cores without a GPU.
 """
 
 
-def main() -> None:
-    """Write the page."""
-    results = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("*"))]
-    page = "\n".join([_HEAD, *(_section(result) for result in results)])
-    (ROOT / "docs" / "benchmarks.md").write_text(page, encoding="utf-8")
-    print(f"docs/benchmarks.md: {len(results)} results")
+def main(folder: Path = RESULTS) -> None:
+    """Write the page of the results in a folder; of another one beside them."""
+    results = {
+        path.stem: json.loads(path.read_text(encoding="utf-8"))
+        for path in sorted(folder.glob("*.json"))
+    }
+    head = f"{_HEAD}\n{goals.table(results).markdown()}\n"
+    page = "\n".join([head, *map(_section, results.values())])
+    place = ROOT / "docs" / "benchmarks.md" if folder == RESULTS else folder / "benchmarks.md"
+    place.write_text(page, encoding="utf-8")
+    print(f"{place}: {len(results)} results")
 
 
 def _section(result: dict[str, Any]) -> str:

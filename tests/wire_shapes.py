@@ -166,7 +166,7 @@ METHODS = (
     *("hello", "search", "status", "sync", "why", "doctor", "roots.list", "roots.add"),
     *("roots.remove", "pause", "resume", "rescan", "subscribe", "unsubscribe", "shutdown"),
 )
-MODEL_METHODS = ("models.list", "models.use", "models.pull")
+MODEL_METHODS = ("models.list", "models.use", "models.pull", "models.import", "models.drop")
 """Each of these starts a process."""
 
 WORDS = st.lists(
@@ -196,6 +196,8 @@ PARAMS = {
     "unsubscribe": ("subscription",),
     "models.use": ("name",),
     "models.pull": ("name",),
+    "models.import": ("path", "as"),
+    "models.drop": ("name",),
 }
 
 
@@ -216,7 +218,7 @@ def requests(base: Path, methods: Sequence[str] = METHODS) -> st.SearchStrategy[
         "cursor": st.text(max_size=20) | st.text("0123456789.:-abcdef", max_size=40),
         "name": st.text(max_size=20) | st.sampled_from(["local-dir:/nowhere", "A/b", "hf-hub:a/b"]),
     }
-    values |= {"like": values["path"], "offset": values["limit"]}
+    values |= {"as": values["name"], "like": values["path"], "offset": values["limit"]}
     values |= dict.fromkeys(("all", "fold", "sync", "supersede"), st.booleans())
     fitting = {name: good | ANYTHING for name, good in values.items()}
 

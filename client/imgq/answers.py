@@ -9,16 +9,14 @@ What a newer daemon says beside that is kept where there is a place for it
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from imgq.protocol import path_bytes
 
 _MATCH_FIELDS = frozenset({"path", "score", "relevance", "image_id"})
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """One picture that was found.
 
     `score` is the cosine, None for a file that was found by its name alone.
@@ -49,8 +47,7 @@ class Match:
         return tuple(path_bytes(path) for path in self.metadata.get("also") or ())
 
 
-@dataclass(frozen=True, slots=True)
-class SearchAnswer:
+class SearchAnswer(NamedTuple):
     """What a search found.
 
     `results` begin at the place `offset`; from the place `weak_from` on there
@@ -104,8 +101,7 @@ class SearchAnswer:
         return max(0, self.weak_from - self.offset)
 
 
-@dataclass(frozen=True, slots=True)
-class Matches:
+class Matches(NamedTuple):
     """New matches of a standing query; whoever comes back with `cursor` goes on after them.
 
     `restarted`: the daemon could not go on where the cursor was, since its catalog

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from imgq import paths
 from imgq.answers import SearchAnswer
@@ -25,8 +24,7 @@ SYNC_TIMEOUT_S = 30.0
 _MARGIN_S = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Call(Generic[Answer]):
+class Call(NamedTuple, Generic[Answer]):
     """A method, its params, and what makes a record of the result.
 
     `patience` is how long to wait for the answer, where that is not the client's to say.

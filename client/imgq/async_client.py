@@ -73,6 +73,8 @@ class AsyncClient:
     rescan = awaits(calls.rescan)
     models = awaits(calls.models)
     use_model = awaits(calls.use_model)
+    import_model = awaits(calls.import_model)
+    drop_model = awaits(calls.drop_model)
     pull_model = awaits(calls.pull_model)
     unsubscribe = awaits(calls.unsubscribe)
     thumbnail = awaits(calls.thumbnail)

@@ -11,11 +11,15 @@ from typing import Any
 from imgq import paths
 from imgq.answers import Matches
 from imgq.asking import SYNC_TIMEOUT_S, AnyPath, Call, patience, sendable
+from imgq.model_reports import Dropped, Models, Pulled
 from imgq.protocol import path_bytes, wire_path
-from imgq.reports import Check, Hello, Models, Pulled, Root, Status, Synced, Why
+from imgq.reports import Check, Hello, Root, Status, Synced, Why
 
 # Every folder is walked, and a sync comes before it and perhaps after it.
 _DOCTOR_S = 600.0
+
+# A catalog of gigabytes is written anew.
+_DROP_S = 600.0
 
 # A gigabyte on a slow line.
 _PULL_S = 7200.0
@@ -89,6 +93,19 @@ def use_model(name: str) -> Call[Models]:
 def pull_model(name: str, timeout: float = _PULL_S) -> Call[Pulled]:
     """Fetch a model's weights; the statuses in the meantime tell how far it is."""
     return Call("models.pull", {"name": sendable(name)}, Pulled.from_wire, timeout)
+
+
+def import_model(path: AnyPath, name: str | None = None, timeout: float = _PULL_S) -> Call[Pulled]:
+    """Copy a model's weights from a folder or file; `name` says which model a file belongs to."""
+    params = _path(path)
+    if name is not None:
+        params["as"] = sendable(name)
+    return Call("models.import", params, Pulled.from_wire, timeout)
+
+
+def drop_model(name: str, timeout: float = _DROP_S) -> Call[Dropped]:
+    """Delete the vectors of a model that is not in use, and give their room back to the disk."""
+    return Call("models.drop", {"name": sendable(name)}, Dropped.from_wire, timeout)
 
 
 def subscribe(topics: Sequence[str]) -> Call[int]:

@@ -12,9 +12,10 @@ from typing import Any
 
 from imgq import calls
 from imgq.answers import Matches
-from imgq.asking import AnyPath
+from imgq.asking import AnyPath, Call
 from imgq.errors import HungUp, Refused
-from imgq.reports import Pulled, Status
+from imgq.model_reports import Pulled
+from imgq.reports import Status
 from imgq.searching import Searcher, asks
 
 # A gigabyte of weights may stall for a while on a bad line; any news sets it anew.
@@ -43,17 +44,28 @@ class Client(Searcher):
     rescan = asks(calls.rescan)
     models = asks(calls.models)
     use_model = asks(calls.use_model)
+    drop_model = asks(calls.drop_model)
     unsubscribe = asks(calls.unsubscribe)
     thumbnail = asks(calls.thumbnail)
 
     def pull_model(self, name: str, news: Callable[[Status], None] | None = None) -> Pulled:
         """Fetch a model's weights; `news` is called with each status in the meantime."""
+        return self._bring(calls.pull_model(name), news)
 
+    def import_model(
+        self,
+        path: AnyPath,
+        name: str | None = None,
+        news: Callable[[Status], None] | None = None,
+    ) -> Pulled:
+        """Copy a model's weights from a folder or file; `news` is called as by `pull_model`."""
+        return self._bring(calls.import_model(path, name), news)
+
+    def _bring(self, call: Call[Pulled], news: Callable[[Status], None] | None) -> Pulled:
         def on_event(event: Mapping[str, Any]) -> None:
             if news is not None:
                 news(calls.STATUS_EVENT.understood(event, self._connection.path))
 
-        call = calls.pull_model(name)
         subscription = self.ask(calls.subscribe(["status"]))
         try:
             raw = self._connection.call(call.method, call.params, _PULL_SILENCE_S, on_event)

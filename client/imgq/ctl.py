@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import Any
 
-from imgq import paths
+from imgq import ctl_models, paths
 from imgq.asking import SYNC_TIMEOUT_S
 from imgq.client import Client
 from imgq.command import Parser, Version, duration, run
 from imgq.durations import spoken
 from imgq.errors import NotRunning
 from imgq.following import Follower
-from imgq.progress import size
-from imgq.reports import Models, Status
+from imgq.put import put, put_json
 from imgq.screen import Screen, say, screen_of
-from imgq.summary import model_lines, root_lines, status_lines, why_sentence
+from imgq.summary import root_lines, status_lines, why_sentence
 from imgq.terminal import clock
-from imgq.text import counted, readable, readable_path
+from imgq.text import readable, readable_path
 
 _PROGRAM = "imgqctl"
 
@@ -48,16 +46,16 @@ def _status(options: Namespace) -> int:
             return _follow(client, as_json=options.json)
         status = client.status()
     if options.json:
-        _put_json(status.raw)
+        put_json(status.raw)
     else:
-        _put(*status_lines(status, _screen()))
+        put(*status_lines(status, _screen()))
     return 0
 
 
 def _follow(client: Client, *, as_json: bool) -> int:
     if as_json:
         for status in client.statuses():
-            _put_json(status.raw)
+            put_json(status.raw)
             sys.stdout.flush()
     else:
         with Follower() as follower:
@@ -70,7 +68,7 @@ def _add(options: Namespace) -> int:
     with Client() as client:
         for folder in options.folders:
             client.add_root(folder)
-            _put(f"watching {_shown(folder)}")
+            put(f"watching {_shown(folder)}")
     return 0
 
 
@@ -78,7 +76,7 @@ def _remove(options: Namespace) -> int:
     with Client() as client:
         for folder in options.folders:
             client.remove_root(folder)
-            _put(f"no longer watching {_shown(folder)}")
+            put(f"no longer watching {_shown(folder)}")
     return 0
 
 
@@ -90,7 +88,7 @@ def _folders(_: Namespace) -> int:
         for root in roots:
             sys.stdout.buffer.write(root.path + b"\n")
     else:
-        _put(*root_lines(roots, screen))
+        put(*root_lines(roots, screen))
     if not roots:
         say(_PROGRAM, "no folder is watched: `imgqctl add DIR` watches one")
     return 0 if roots else 1
@@ -99,7 +97,7 @@ def _folders(_: Namespace) -> int:
 def _sync(options: Namespace) -> int:
     with Client() as client:
         synced = client.sync(options.timeout)
-    _put(f"in sync as of {clock(synced.as_of)}")
+    put(f"in sync as of {clock(synced.as_of)}")
     return 0
 
 
@@ -107,13 +105,13 @@ def _pause(options: Namespace) -> int:
     with Client() as client:
         client.pause(options.duration)
     until = "until `imgqctl resume`"
-    _put(f"paused {until if options.duration is None else 'for ' + spoken(options.duration)}")
+    put(f"paused {until if options.duration is None else 'for ' + spoken(options.duration)}")
     return 0
 
 
 def _resume(_: Namespace) -> int:
     with Client() as client:
-        _put(f"resumed: {readable(client.resume())}")
+        put(f"resumed: {readable(client.resume())}")
     return 0
 
 
@@ -121,40 +119,15 @@ def _rescan(options: Namespace) -> int:
     with Client() as client:
         client.rescan(options.folder)
     what = "every folder" if options.folder is None else _shown(options.folder)
-    _put(f"scanning {what} again")
+    put(f"scanning {what} again")
     return 0
 
 
 def _why(options: Namespace) -> int:
     with Client() as client:
         why = client.why(options.file)
-    _put(why_sentence(why, _screen()))
+    put(why_sentence(why, _screen()))
     return 0 if why.state == "searchable" else 1
-
-
-def _list_models(_: Namespace) -> int:
-    with Client() as client:
-        _put_models(client.models())
-    return 0
-
-
-def _use_model(options: Namespace) -> int:
-    with Client() as client:
-        _put_models(client.use_model(options.name))
-    return 0
-
-
-def _pull_model(options: Namespace) -> int:
-    with Client() as client, Follower(sys.stderr) as follower:
-
-        def news(status: Status) -> None:
-            if status.download is not None:
-                follower.show(status)
-
-        pulled = client.pull_model(options.name, news)
-    files = counted(pulled.files, "file")
-    _put(f"{readable(pulled.name)} is on this disk: {files}, {size(pulled.size)} fetched")
-    return 0
 
 
 def _doctor(options: Namespace) -> int:
@@ -162,9 +135,9 @@ def _doctor(options: Namespace) -> int:
 
     checks, status = doctor.examine()
     if options.json:
-        _put_json(*(asdict(check) for check in checks))
+        put_json(*(asdict(check) for check in checks))
     else:
-        _put(*doctor.lines(checks, screen_of(sys.stdout)))
+        put(*doctor.lines(checks, screen_of(sys.stdout)))
     return status
 
 
@@ -172,10 +145,10 @@ def _start(_: Namespace) -> int:
     from imgq import lifecycle  # noqa: PLC0415 - only these two start processes
 
     if lifecycle.running():
-        _put("imgqd is already running")
+        put("imgqd is already running")
         return 0
     lifecycle.start()
-    _put("imgqd is running")
+    put("imgqd is running")
     return 0
 
 
@@ -185,28 +158,10 @@ def _stop(_: Namespace) -> int:
     try:
         lifecycle.stop()
     except NotRunning:
-        _put("imgqd is not running")
+        put("imgqd is not running")
     else:
-        _put("imgqd has stopped")
+        put("imgqd has stopped")
     return 0
-
-
-def _put(*lines: str) -> None:
-    # Whatever the locale: what is not UTF-8 has been escaped by now.
-    sys.stdout.buffer.writelines(line.encode() + b"\n" for line in lines)
-
-
-def _put_json(*values: Mapping[str, Any]) -> None:
-    from imgq.jsonlines import line  # noqa: PLC0415 - few calls want JSON
-
-    sys.stdout.buffer.writelines(map(line, values))
-
-
-def _put_models(models: Models) -> None:
-    _put(*model_lines(models))
-    if models.migrating is not None:
-        name = readable(str(models.migrating.get("name", "the new model")))
-        _put(f"changing to {name}: `imgqctl status --follow` shows how far it is")
 
 
 def _screen() -> Screen:
@@ -254,20 +209,8 @@ def _parser() -> Parser:
     why.add_argument("file", metavar="FILE")
     doctor = add("doctor", _doctor, "check what nobody sees, and say what to do about it")
     doctor.add_argument("--json", action="store_true", help="print one JSON object a line")
-    _add_model(add("model", _list_models, "list the models, use one, fetch one"))
+    model = add("model", ctl_models.list_models, "list the models, use one, fetch one")
+    ctl_models.add_actions(model)
     add("start", _start, "start the daemon and wait until it answers")
     add("stop", _stop, "stop the daemon and wait until it is gone")
     return parser
-
-
-def _add_model(parser: Parser) -> None:
-    actions = parser.add_subparsers(title="actions", metavar="ACTION")
-    listing = actions.add_parser("list", help="list the models (also without an action)")
-    listing.set_defaults(command=_list_models)
-    for name, command, text in (
-        ("use", _use_model, "change to a model; the old one answers until then"),
-        ("pull", _pull_model, "fetch a model's weights now"),
-    ):
-        one = actions.add_parser(name, help=text)
-        one.add_argument("name", metavar="NAME")
-        one.set_defaults(command=command)

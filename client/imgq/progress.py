@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from imgq.durations import spoken
+from imgq.model_reports import Migrating
 from imgq.reports import Download, Status
 from imgq.terminal import clock
 from imgq.text import clip, counted, grouped, readable, width
@@ -31,6 +32,8 @@ def progress(earlier: Sample, later: Sample, columns: int) -> str:
     status = later.status
     if status.download is not None:
         return download_progress(status.download, columns)
+    if status.migrating is not None and not status.pending:
+        return move_progress(status.migrating, columns)
     if not status.pending:
         synced = f"in sync as of {clock(status.as_of)}"
         return clip(f"{status.state}  {counted(status.pictures, 'picture')}, {synced}", columns)
@@ -53,6 +56,18 @@ def download_progress(download: Download, columns: int) -> str:
     share = min(1.0, download.done / download.total)
     words = f"{int(share * 100)}%  {size(download.done)} of {size(download.total)}"
     return _with_bar(clip(name, max(columns // 3, 12)), share, words, columns)
+
+
+def move_progress(moving: Migrating, columns: int) -> str:
+    """Return how far a move to another model is, in one line of at most `columns`."""
+    label = f"moving to {readable(moving.after)}"
+    if moving.waits:
+        return clip(f"{label}  waits: {readable(moving.waits)}", columns)
+    share = min(1.0, moving.done / moving.total) if moving.total else 1.0
+    words = [f"{int(share * 100)}%", f"{grouped(moving.done)} of {grouped(moving.total)}"]
+    if moving.remaining is not None:
+        words.append(f"{spoken(moving.remaining)} left")
+    return _with_bar(label, share, "  ".join(words), columns)
 
 
 def size(count: float) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from imgq.answers import reasons
+from imgq.model_reports import Migrating
 from imgq.protocol import path_bytes
 
 
@@ -109,6 +110,12 @@ class Status:
         return Download.from_wire(raw) if raw else None
 
     @property
+    def migrating(self) -> Migrating | None:
+        """The move to another model, where there is one."""
+        raw = _mapping(self.model.get("migrating"))
+        return Migrating.from_wire(raw) if raw else None
+
+    @property
     def embedder(self) -> Mapping[str, Any]:
         """The process that embeds: running, device, precision."""
         return _mapping(self.raw.get("embedder"))
@@ -165,60 +172,6 @@ class Why:
 
 
 @dataclass(frozen=True, slots=True)
-class ModelChoice:
-    """A model that can be used; `model` is its architecture and tag, as open_clip names them."""
-
-    name: str
-    model: str
-    licence: str
-    on_disk: bool
-
-    @classmethod
-    def from_wire(cls, raw: Mapping[str, Any]) -> ModelChoice:
-        """Make it from one of `available`."""
-        return cls(
-            name=str(raw["name"]),
-            model=str(raw.get("model") or "/".join(_parts(raw, "architecture", "tag"))),
-            licence=str(raw.get("licence") or ""),
-            on_disk=bool(raw["on_disk"]),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Models:
-    """The models there are; `migrating` tells of a change that is not through yet."""
-
-    active: str
-    available: tuple[ModelChoice, ...]
-    migrating: Mapping[str, Any] | None
-
-    @classmethod
-    def from_wire(cls, raw: Mapping[str, Any]) -> Models:
-        """Make it from the result of `models.list` or `models.use`."""
-        return cls(
-            active=str(raw["active"]),
-            available=tuple(ModelChoice.from_wire(choice) for choice in raw["available"]),
-            migrating=_mapping(raw.get("migrating")) or None,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Pulled:
-    """A model whose weights are on this disk now; `size` bytes of them came just now."""
-
-    name: str
-    files: int
-    size: int
-
-    @classmethod
-    def from_wire(cls, raw: Mapping[str, Any]) -> Pulled:
-        """Make it from the result of `models.pull`."""
-        files = raw["files"]
-        count = len(files) if isinstance(files, list) else int(files)
-        return cls(str(raw["name"]), count, int(raw["bytes"]))
-
-
-@dataclass(frozen=True, slots=True)
 class Check:
     """What the doctor found; `state` is fine, warning or bad, `remedy` says what to do about it."""
 
@@ -237,10 +190,6 @@ class Check:
             detail=str(raw["detail"]),
             remedy=None if remedy is None else str(remedy),
         )
-
-
-def _parts(raw: Mapping[str, Any], *names: str) -> list[str]:
-    return [str(raw[name]) for name in names if raw.get(name)]
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from imgq.durations import spoken
+from imgq.model_reports import Migrating
 from imgq.progress import size
-from imgq.reports import Models, Root, Status, Why
+from imgq.reports import Root, Status, Why
 from imgq.screen import Screen
 from imgq.terminal import clock, table
 from imgq.text import counted, readable, readable_path
@@ -46,6 +48,8 @@ def status_lines(status: Status, screen: Screen) -> Iterator[str]:
     yield from _folders(status, screen)
     if status.model:
         yield _line("model", _model(status.model))
+    if status.migrating is not None:
+        yield _line("moving", moving_line(status.migrating))
     if status.embedder:
         yield _line("embedder", _embedder(status.embedder))
     if status.memory:
@@ -68,19 +72,16 @@ def root_lines(roots: tuple[Root, ...], screen: Screen) -> list[str]:
     )
 
 
-def model_lines(models: Models) -> list[str]:
-    """Return the models that can be used as a table, with a star before the one in use."""
-    rows = [
-        (
-            "*" if choice.name == models.active else " ",
-            readable(choice.name),
-            readable(choice.model),
-            readable(choice.licence),
-            "on disk" if choice.on_disk else "to be fetched",
-        )
-        for choice in models.available
-    ]
-    return table(rows) if rows else []
+def moving_line(moving: Migrating) -> str:
+    """Return how far a move is, in words."""
+    words = f"{moving.done:,} of {counted(moving.total, 'picture')} seen by {moving.after}"
+    if moving.left_out:
+        words += f", {moving.left_out:,} left out"
+    if moving.waits:
+        words += f", waits: {moving.waits}"
+    elif moving.remaining is not None:
+        words += f", {spoken(moving.remaining)} left"
+    return readable(f"{words}; {moving.before} answers until then")
 
 
 def why_sentence(why: Why, screen: Screen) -> str:

@@ -14,7 +14,7 @@ from imgqd.search import Near, Wanted, as_developed, existing, foremost, nearest
 
 async def judge_of(library: Library, wanted: Wanted) -> Judge:
     """Return who judges in a search, by the best scores in the whole library."""
-    if not _is_comparable(library, wanted):
+    if wanted.vector is None:
         return NOTHING
     _, judge, _ = await nearest(library, wanted, BEST)
     return judge
@@ -32,16 +32,14 @@ async def hits(
     Without a vector and a text all that meet the filters are meant, as in a search.
     Returns (hits that exist, hits whose files are all gone from the disk).
     """
-    every = await library.read(
-        lambda reader: _judged(reader, library, wanted, judge, set(seen), set(named))
-    )
+    every = await library.read(lambda reader: _judged(reader, wanted, judge, set(seen), set(named)))
     shown = await asyncio.to_thread(existing, every)
     there = {one.path for hit in shown for one in hit.files}
     return shown, [hit for hit in every if all(one.path not in there for one in hit.files)]
 
 
 def _judged(
-    reader: Reader, library: Library, wanted: Wanted, judge: Judge, seen: set[int], named: set[int]
+    reader: Reader, wanted: Wanted, judge: Judge, seen: set[int], named: set[int]
 ) -> list[Hit]:
     if wanted.where is not None:
         passing = reader.passing(sorted(seen | named), wanted.where)
@@ -54,23 +52,17 @@ def _judged(
             Hit(tuple(files[image]), None, 1.0, "filter") for image, _ in listed if image in files
         ]
         return foremost(reader, wanted, hits)
-    content = _scores(reader, library, wanted, sorted(seen))
+    content = _scores(reader, wanted, sorted(seen))
     by_name = reader.named_among(wanted.text, sorted(named))
     content, by_name = as_developed(reader, content, by_name, files)
     return foremost(reader, wanted, ranked(content, files, by_name, wanted.text, judge))
 
 
-def _scores(reader: Reader, library: Library, wanted: Wanted, images: Sequence[int]) -> Near:
-    number, vector = library.model_id, wanted.vector
-    if vector is None or number is None or not images or not _is_comparable(library, wanted):
+def _scores(reader: Reader, wanted: Wanted, images: Sequence[int]) -> Near:
+    sight, vector = wanted.sight, wanted.vector
+    if vector is None or sight is None or not images:
         return []
     scores: Near = []
-    for found, vectors in reader.vectors(number, len(vector), images):
+    for found, vectors in reader.vectors(sight.number, sight.model.dim, images):
         scores += zip(found, (vectors @ vector).tolist(), strict=True)
     return scores
-
-
-def _is_comparable(library: Library, wanted: Wanted) -> bool:
-    """Return whether the vector is of the model in use, which may have changed this moment."""
-    vector, index = wanted.vector, library.index
-    return vector is not None and index is not None and len(vector) == index.dim

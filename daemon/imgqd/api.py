@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any, Final
 
 from imgq import protocol
@@ -26,6 +26,7 @@ from imgqd.records import shown
 from imgqd.server import Handler, Problem
 from imgqd.session import Session
 from imgqd.showing import Showing
+from imgqd.stock import InUse, UnknownName
 from imgqd.subscriptions import Subscriptions
 from imgqd.turns import Turns
 
@@ -71,6 +72,8 @@ class Api:
             "models.list": self.models_list,
             "models.use": self.models_use,
             "models.pull": self.models_pull,
+            "models.import": self.models_import,
+            "models.drop": self.models_drop,
             "subscribe": self._subscriptions.subscribe,
             "unsubscribe": self._subscriptions.unsubscribe,
             "thumbnail": self.thumbnail,
@@ -167,25 +170,54 @@ class Api:
         return {"state": (await self._core.status.full())["state"]}
 
     async def models_list(self, _: Session, params: Params) -> Any:
-        """List the models that have a name of their own."""
+        """List the models that have a name of their own, and those with vectors."""
         checked.only(params)
+        models = self._core.models
+        migrating = models.migrating
+        coming = [] if migrating is None else [migrating["to"]]
         return {
-            "active": self._core.models.name,
-            "available": await self._core.models.known(),
-            "migrating": None,
+            "active": models.name,
+            "available": await models.stock.listed(models.name, *coming),
+            "migrating": migrating,
         }
 
     async def models_use(self, session: Session, params: Params) -> Any:
-        """Make another model the active one, and write it into the settings file."""
+        """Let another model take over, and write it into the settings file."""
         checked.only(params, "name")
-        await self._settings(self._core.use_model(checked.text(params, "name")))
+        name = checked.text(params, "name")
+        try:
+            await self._core.models.stock.check(name)
+        except UnknownName as error:
+            # What cannot be a name at all is a mistake in the request.
+            raise Problem("not_found" if {"/", ":"} & {*name} else "usage", str(error)) from error
+        await self._settings(self._core.use_model(name))
         return await self.models_list(session, {})
+
+    async def models_drop(self, _: Session, params: Params) -> Any:
+        """Delete the vectors of a model that is not in use."""
+        checked.only(params, "name")
+        try:
+            return await self._core.models.drop(checked.text(params, "name"))
+        except UnknownName as error:
+            raise Problem("not_found", str(error)) from error
+        except InUse as error:
+            raise Problem("unavailable", str(error)) from error
 
     async def models_pull(self, _: Session, params: Params) -> Any:
         """Download a model's weights; the progress shows in `status`."""
         checked.only(params, "name")
+        return await self._brought(self._core.models.pull(checked.text(params, "name")))
+
+    async def models_import(self, _: Session, params: Params) -> Any:
+        """Copy a model from a folder or file; the progress shows in `status`."""
+        checked.only(params, "path", "as")
+        path = checked.path_of(params.get("path"))
+        name = None if params.get("as") is None else checked.text(params, "as")
+        return await self._brought(self._core.models.take_in(path, name))
+
+    async def _brought(self, bringing: Awaitable[Any]) -> Any:
         try:
-            return await self._core.models.pull(checked.text(params, "name"))
+            return await bringing
         except child.Refused as error:
             code = error.code if error.code in protocol.CODES else "unavailable"
             raise Problem(code, error.text) from error

@@ -28,6 +28,7 @@ from imgqd.inbox import Inbox
 from imgqd.intake import Intake
 from imgqd.library import Library
 from imgqd.models import Models
+from imgqd.moving import Leave
 from imgqd.pipeline import Pipeline
 from imgqd.pulse import Pulse
 from imgqd.repertoire import Repertoire
@@ -195,11 +196,10 @@ async def _assemble(
         core.roots.walked,
         core.roots.judge,
     )
-    core.models = Models(settings.model, library, changed, lambda: core.let_work())  # noqa: PLW0108 - it needs the status, made later
     decoders = Decoders(os.cpu_count() or 1, settings.limits)
-    core.pipeline = Pipeline(
-        library, decoders, lambda: core.models.pictures, changed, core.follow_later
-    )
+    leave = Leave(changed, core.at_rest, lambda: core.pipeline.is_idle)
+    core.models = Models(settings.model, library, decoders, leave, core.let_work)
+    core.pipeline = Pipeline(library, decoders, core.models.pictures_of, changed, core.follow_later)
     people = Decoders(min(2, os.cpu_count() or 1), settings.limits, urgent=True)
     core.thumbnails = Thumbnails(people, paths.thumbnail_folder())
     core.repertoire = Repertoire(library, core.pipeline, core.thumbnails)

@@ -91,10 +91,10 @@ class Asking:
         wide = min(core.settings.server.max_results, max(_PAGES * most, _LEAST))
         hits, total = await search.everything(core.library, wanted, wide)
         if key[2]:
-            hits = await search.folded(core.library, hits)
-        model = core.library.model
+            hits = await search.folded(core.library, wanted.sight, hits)
+        sight = wanted.sight
         claims = {
-            "model": model.name if model is not None and wanted.vector is not None else None,
+            "model": sight.model.name if sight and wanted.vector is not None else None,
             "as_of": as_of,
             "pending": pending,
             "degraded": degraded,

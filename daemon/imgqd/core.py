@@ -75,6 +75,10 @@ class Core:
         self.models: Models
         self.status: Status
 
+    def at_rest(self) -> str | None:
+        """Return why bulk work rests, in words; None while it may go on."""
+        return self.status.paused or self.status.resting
+
     def _scope(self, settings: Settings) -> Scope:
         return Scope(settings.roots, settings.exclude, (self._state,))
 
@@ -268,7 +272,11 @@ class Core:
 
     async def use_model(self, name: str) -> None:
         """Write a model into the settings and let it take over; raises ValueError."""
+        before = self.settings.model
         await self._take(await asyncio.to_thread(config.set_model, self.settings_path, name))
+        if self.settings.model == before:
+            await self.models.arrived(name)  # its weights may be there by now
+            self.let_work()
 
     async def reload(self) -> None:
         """Read the settings again; a mistake in them leaves the old ones in force."""

@@ -276,6 +276,10 @@ class Decoders:
             decoder.is_outdated = True
 
     async def release(self) -> None:
-        """End all processes: there is nothing to decode."""
-        for decoder in self._all:
-            await decoder.stop()
+        """End all processes that have no file in hand."""
+        for _ in range(self._free.qsize()):
+            decoder = self._free.get_nowait()
+            try:
+                await decoder.stop()
+            finally:
+                self._free.put_nowait(decoder)

@@ -173,6 +173,14 @@ class PictureEmbedder:
             finally:
                 self._let_go()
 
+    async def release(self) -> None:
+        """Give the process back once it is done with its batch; the next one starts another."""
+        async with self._turn:
+            self._hold()
+            self._give_back()
+            if self._ending is not None:
+                await self._ending
+
     async def stop(self) -> None:
         """End the process for good."""
         self._stopped = True
@@ -237,12 +245,18 @@ class PictureEmbedder:
     def _give_back(self) -> None:
         running, self._child = self._child, None
         if running is not None:
-            log.info("embedder released after %g s without work", self._settings.release_after)
+            log.info("embedder of %s released", self._settings.name)
             self._ending = asyncio.create_task(self._end(running), name="embedder release")
 
     async def _end(self, running: Child) -> None:
         await running.stop()
         self._on_change()
+
+
+def is_sound(vector: Vector) -> bool:
+    """Return whether a vector can be compared with others: all finite, of unit length."""
+    # FAISS never finds a NaN, and a vector that is not of unit length would rank wrongly.
+    return bool(np.isfinite(vector).all()) and abs(float(np.linalg.norm(vector)) - 1) < 1e-2
 
 
 def _request(settings: ModelSettings, role: str) -> dict[str, Any]:

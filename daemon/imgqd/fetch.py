@@ -32,7 +32,7 @@ from huggingface_hub import (
     hf_hub_download,
     hf_hub_url,
 )
-from huggingface_hub.errors import RemoteEntryNotFoundError
+from huggingface_hub.errors import HFValidationError, RemoteEntryNotFoundError
 from huggingface_hub.file_download import repo_folder_name
 from huggingface_hub.utils import (  # type: ignore[attr-defined]  # public, but not in __all__
     WeakFileLock,
@@ -40,7 +40,7 @@ from huggingface_hub.utils import (  # type: ignore[attr-defined]  # public, but
     hf_raise_for_status,
 )
 
-from imgqd import digests, faults, modelfiles, presets, weights
+from imgqd import digests, faults, importing, modelfiles, presets, weights
 from imgqd.serving import Fault, Handler, Line
 
 log = logging.getLogger(__name__)
@@ -158,11 +158,29 @@ class Download:
 
 def locate(params: dict[str, Any]) -> dict[str, Any]:
     """Say where the files of a model lie, without any network."""
+    name = _text(params)
     try:
+        if name.startswith(presets.LOCAL):
+            return {"files": {"weights": os.fspath(weights.find(name).path)}}
         files = weights.cached(_name(params))
     except weights.MissingWeights as error:
         raise Fault("not_found", str(error)) from error
     return {"files": {role: os.fspath(path) for role, path in files.items()}}
+
+
+def check(params: dict[str, Any]) -> dict[str, Any]:
+    """Refuse what is the name of no model, without any network."""
+    name = _text(params)
+    try:
+        if name.startswith(presets.LOCAL):
+            weights.find(name)
+        elif "/" not in name and name not in modelfiles.names():
+            raise modelfiles.UnknownModel(presets.nearest(name, modelfiles.names()))
+        elif name != presets.DEMO and not name.startswith(presets.HUB):
+            modelfiles.listed(presets.resolve(name))
+    except (modelfiles.UnknownModel, weights.MissingWeights) as error:
+        raise Fault("not_found", str(error)) from error
+    return {}
 
 
 def pull(report: Report, params: dict[str, Any]) -> dict[str, Any]:
@@ -183,10 +201,30 @@ def pull(report: Report, params: dict[str, Any]) -> dict[str, Any]:
     return {"files": sorted(map(os.fspath, files.values())), "bytes": download.received}
 
 
-def _name(params: dict[str, Any]) -> str:
+def take_in(report: Report, params: dict[str, Any]) -> dict[str, Any]:
+    """Copy a model from a folder or file; `name` says which one it is, where it is not plain."""
+    name = params.get("name")
+    if name is not None:
+        if name == presets.DEMO or name.startswith(presets.LOCAL):
+            raise Fault("usage", f'{name} is no model of the hub: write --as "ARCH/TAG"')
+        check({"name": name})
+    try:
+        return importing.take_in(report, Path(params["path"]), name)
+    except HFValidationError as error:
+        raise Fault("not_found", f"{name} names no repository: write hf-hub:ORG/NAME") from error
+    except OSError as error:
+        raise Fault("unavailable", f"it cannot be copied: {error.strerror or error}") from error
+
+
+def _text(params: dict[str, Any]) -> str:
     name = params.get("name")
     if not isinstance(name, str) or not name:
         raise Fault("usage", "name is the text of a model's name")
+    return name
+
+
+def _name(params: dict[str, Any]) -> str:
+    name = _text(params)
     if name == presets.DEMO or name.startswith(presets.LOCAL):
         raise Fault("usage", f"{name} is on this disk already: there is nothing to pull")
     return presets.resolve(name)
@@ -229,7 +267,9 @@ def main() -> None:
     line = Line(int(sys.argv[1]))
     handlers: dict[str, Handler] = {
         "locate": locate,
+        "check": check,
         "pull": partial(pull, Progress(line.notify)),
+        "import": partial(take_in, Progress(line.notify)),
     }
     with suppress(BrokenPipeError, ConnectionResetError):
         line.serve(handlers)

@@ -16,8 +16,9 @@ import logging
 import queue
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -35,7 +36,7 @@ from imgqd.catalog import (
 )
 from imgqd.index import Index
 from imgqd.query.sql import Condition
-from imgqd.records import Change, Model
+from imgqd.records import Change, Model, Vector
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,23 @@ _CONDITIONS: Final = 4
 
 _DISK_PAUSE: Final = 5.0
 """Seconds between two attempts to write to a disk that is full."""
+
+_ANSWERS: Final = "answers"
+"""Under this name the catalog keeps the number of the model whose vectors answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A model and all that it has seen: its vectors are compared with each other and no others.
+
+    Who asks takes one sight, encodes with its model and searches its index: another
+    may be put in its place at any moment, and nothing of two may ever meet.
+    """
+
+    model: Model
+    number: int
+    """The model's in the catalog."""
+    index: Index
 
 
 class Library:
@@ -64,11 +82,10 @@ class Library:
         self._readers: queue.SimpleQueue[Reader] = queue.SimpleQueue()
         for _ in range(_READERS):
             self._readers.put(Reader(path))
+        self.sight: Sight | None = None
+        """What answers; exchanged as a whole, in the writing thread."""
         self._written = 0
         self._matching: OrderedDict[Condition, tuple[int, NDArray[np.int64]]] = OrderedDict()
-        self.index: Index | None = None
-        self.model: Model | None = None
-        self.model_id: int | None = None
         self.trouble: str | None = None
         """Why nothing can be stored at the moment, in words."""
         self._held_up = 0
@@ -79,6 +96,21 @@ class Library:
         self.arrivals = 0
         """Grows with every change that made pictures findable."""
         self.counters = {"decoded": 0, "embedded": 0, "reused": 0, "removed": 0}
+
+    @property
+    def index(self) -> Index | None:
+        """The index that answers."""
+        return self.sight.index if self.sight is not None else None
+
+    @property
+    def model(self) -> Model | None:
+        """The model that answers."""
+        return self.sight.model if self.sight is not None else None
+
+    @property
+    def model_id(self) -> int | None:
+        """The number of the model that answers."""
+        return self.sight.number if self.sight is not None else None
 
     async def change(self, action: Callable[[Writer], Change]) -> Change:
         """Run one change and carry it over into the index."""
@@ -127,25 +159,64 @@ class Library:
         finally:
             self._readers.put(reader)
 
+    async def number(self, model: Model) -> int:
+        """Return the number of a model in the catalog, a new one for weights never seen."""
+        return await self.write(lambda writer: writer.model_id(model))
+
     async def use_model(self, model: Model) -> int:
-        """Make a model the active one, load its vectors and queue the pictures that lack one.
+        """Let a model answer with what it has seen so far, and queue the pictures it has not.
 
         Returns the number of pictures that were queued.
         """
-
-        def load() -> int:
-            number = self._writer.model_id(model)
-            index = Index(model.dim)
-            began = time.monotonic()
-            for images, vectors in self._mirror.vectors(number, model.dim):
-                index.add(images, vectors)
-            log.info("%d vectors of %s in %.1f s", len(index), model.name, time.monotonic() - began)
-            self.index, self.model, self.model_id = index, model, number
-            return self._writer.requeue_without_vector(number, time.time())
-
-        queued = await self._in_writer(load)
+        queued = await self._in_writer(lambda: self._put(self._writer.model_id(model), model, None))
         self._changed.ring()
         return queued
+
+    async def switch(self, model: Model, phrases: Vector | None, left_out: Collection[int]) -> bool:
+        """Let a model answer if it has seen all that the one before it has; else change nothing.
+
+        `left_out` are pictures that need not be among them; they are queued. Nothing can
+        be stored between the last look and the exchange. What words are judged by is
+        there with the first answer.
+        """
+
+        def complete() -> bool:
+            number, before = self._writer.model_id(model), self.sight
+            if before is not None and before.number != number:
+                missing = self._mirror.lacking(before.number, number, 0, len(left_out) + 1)
+                if any(one.image not in left_out for one in missing):
+                    return False
+            self._put(number, model, phrases)
+            return True
+
+        done = await self._in_writer(complete)
+        self._changed.ring()
+        return done
+
+    def _put(self, number: int, model: Model, phrases: Vector | None) -> int:
+        """Make a sight and put it in place, in the writing thread."""
+        index = Index(model.dim)
+        began = time.monotonic()
+        for images, vectors in self._mirror.vectors(number, model.dim):
+            index.add(images, vectors)
+        log.info("%d vectors of %s in %.1f s", len(index), model.name, time.monotonic() - began)
+        if phrases is not None:
+            index.learn(phrases)
+        if self._mirror.setting(_ANSWERS) != str(number):
+            self._writer.remember(_ANSWERS, str(number))
+        queued = self._writer.requeue_without_vector(number, time.time())
+        # Last: on a full disk nothing was exchanged, and all of it is tried again.
+        self.sight = Sight(model, number, index)
+        return queued
+
+    async def answered(self) -> tuple[int, str, str] | None:
+        """Return (number, key, name) of the model that answered last, before a restart perhaps."""
+
+        def find(reader: Reader) -> tuple[int, str, str] | None:
+            number = reader.setting(_ANSWERS)
+            return None if number is None else reader.model(int(number))
+
+        return await self.read(find)
 
     def close(self) -> None:
         """Finish what runs, and close everything; set a damaged catalog aside."""
@@ -209,11 +280,12 @@ class Library:
             raise
 
     def _carry_over(self, change: Change) -> None:
-        if self.index is None or self.model is None or self.model_id is None:
+        sight = self.sight
+        if sight is None:
             return
         if change.vanished:
-            self.index.remove(change.vanished)
+            sight.index.remove(change.vanished)
         for start in range(0, len(change.appeared), 1000):
             block = change.appeared[start : start + 1000]
-            for images, vectors in self._mirror.vectors(self.model_id, self.model.dim, block):
-                self.index.add(images, vectors)
+            for images, vectors in self._mirror.vectors(sight.number, sight.model.dim, block):
+                sight.index.add(images, vectors)

@@ -14,6 +14,7 @@ from imgqd import params as checked
 from imgqd.core import Core
 from imgqd.decode import Moved, Undecodable
 from imgqd.embed import NoModel
+from imgqd.library import Sight
 from imgqd.params import Params
 from imgqd.query import Like, Part, Query, parse
 from imgqd.query import sql as compiled
@@ -71,14 +72,28 @@ class Meaning:
         return Line(typed, like, query)
 
     async def wanted(self, line: Line) -> Wanted:
-        """Return everything that a line looks for."""
-        return replace(line.without_vector(), vector=await self.vector(line))
+        """Return everything that a line looks for, with the vector that one model has for it.
 
-    async def vector(self, line: Line) -> Vector | None:
+        Waits while a model loads: no picture has its vector then, and that is no "not found".
+        """
+        if line.looks:
+            await self._core.models.settled()
+        while True:
+            sight = self._core.library.sight
+            try:
+                vector = await self._vector(line, sight)
+            except Problem:
+                if sight is self._core.library.sight:
+                    raise
+                continue  # the model that was asked is on its way out
+            if vector is not None or sight is self._core.library.sight:
+                return replace(line.without_vector(), vector=vector, sight=sight)
+
+    async def _vector(self, line: Line, sight: Sight | None) -> Vector | None:
         """Return the parts' vectors added up by their weights; None where no model answers."""
-        weighted = [(part.weight, await self._of(part)) for part in line.query.parts]
+        weighted = [(part.weight, await self._of(part, sight)) for part in line.query.parts]
         if line.like is not None:
-            weighted.append((1.0, await self._of_path(line.like)))
+            weighted.append((1.0, await self._of_path(line.like, sight)))
         known = [weight * vector for weight, vector in weighted if vector is not None]
         if not known:
             return None
@@ -86,39 +101,40 @@ class Meaning:
         length = float(np.linalg.norm(together))
         return together / length if length > 1e-6 else None
 
-    async def _of(self, part: Part) -> Vector | None:
+    async def _of(self, part: Part, sight: Sight | None) -> Vector | None:
         if not isinstance(part, Like):
+            if sight is None:
+                return None
             try:
-                return await self._core.models.encode(part.text)
+                return await self._core.models.encode(part.text, sight.number)
             except NoModel:
                 return None  # names still answer; `degraded` says what is missing
         if part.image_id is not None:
-            return await self._of_image(part.image_id, f"#{part.image_id}")
-        return await self._of_path(checked.path_of(_at_home(part.path or "")))
+            return await self._of_image(part.image_id, f"#{part.image_id}", sight)
+        return await self._of_path(checked.path_of(_at_home(part.path or "")), sight)
 
-    async def _of_path(self, path: bytes) -> Vector:
+    async def _of_path(self, path: bytes, sight: Sight | None) -> Vector:
         row = await self._core.library.read(lambda reader: reader.row(path))
         if row is not None and row.image is not None:
-            return await self._of_image(row.image, shown(path))
-        return await self._of_stranger(path)
+            return await self._of_image(row.image, shown(path), sight)
+        return await self._of_stranger(path, sight)
 
-    async def _of_image(self, image: int, name: str) -> Vector:
-        number = self._core.library.model_id
-        if number is not None:
+    async def _of_image(self, image: int, name: str, sight: Sight | None) -> Vector:
+        if sight is not None:
+            number = sight.number
             vector = await self._core.library.read(lambda reader: reader.vector(number, image))
             if vector is not None:
                 return vector
         raise Problem("not_found", f"{name} is not indexed: imgqctl why says more")
 
-    async def _of_stranger(self, path: bytes) -> Vector:
+    async def _of_stranger(self, path: bytes, sight: Sight | None) -> Vector:
         """Return the vector of a picture that lies in no watched folder: looked at, not kept."""
-        library = self._core.library
-        if library.model is None:
+        if sight is None:
             raise Problem("unavailable", "no model is ready: imgqctl status says more")
         try:
             stamp = Stamp.of(await asyncio.to_thread(os.lstat, path))
-            pixels = await self._core.pipeline.glance(path, stamp, library.model)
-            [vector] = await self._core.models.pictures.embed([pixels])
+            pixels = await self._core.pipeline.glance(path, stamp, sight.model)
+            vector = await self._core.models.look(pixels, sight.number)
         except FileNotFoundError:
             raise Problem("not_found", f"{shown(path)} does not exist") from None
         except (OSError, Moved) as error:

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-HUB: Final = "hf-hub:"
+from imgqd import presets
+
 CONFIG: Final = "open_clip_config.json"
 SAFE: Final = "open_clip_model.safetensors"
 _PICKLED: Final = "open_clip_pytorch_model.bin"
@@ -47,12 +48,12 @@ def collect(name: str, obtain: Obtain) -> dict[str, Path]:
 
     So a model whose weights are there is complete. Raises UnknownModel.
     """
-    if name.startswith(HUB):
-        repo, weights = name.removeprefix(HUB), _PICKLED
+    if name.startswith(presets.HUB):
+        repo, weights = name.removeprefix(presets.HUB), _PICKLED
         wanted = [HubFile("config", repo, (CONFIG,))]
         text = _text_settings(obtain(wanted[0]))
     else:
-        repo, weights, text = _listed(name)
+        repo, weights, text = listed(name)
         wanted = []
     if tokenizer := text.get("hf_tokenizer_name"):
         wanted += _tokenizer(tokenizer)
@@ -87,15 +88,33 @@ def _text_settings(config: Path | None) -> dict[str, Any]:
     return text
 
 
-def _listed(name: str) -> tuple[str, str, dict[str, Any]]:
+def name_of(repo: str) -> str:
+    """Return the name of the model in a repository: open_clip's first one for it, or the hub's."""
+    table, _ = _open_clip()
+    for architecture, tag in table.list_pretrained():
+        hub = table.get_pretrained_cfg(architecture, tag).get("hf_hub", "")
+        if hub.rpartition("/")[0] == repo:
+            return f"{architecture}/{tag}"
+    return f"{presets.HUB}{repo}"
+
+
+def names() -> list[str]:
+    """Return the name of every model: the presets', and open_clip's "ARCH/TAG"."""
+    table, _ = _open_clip()
+    pairs = [f"{architecture}/{tag}" for architecture, tag in table.list_pretrained()]
+    return [presets.DEMO, *presets.PRESETS, *pairs]
+
+
+def listed(name: str) -> tuple[str, str, dict[str, Any]]:
     """Return repository, name of the weights and text settings of open_clip's "ARCH/TAG"."""
     architecture, slash, tag = name.rpartition("/")
     table, folder = _open_clip()
     description = table.get_pretrained_cfg(architecture, tag) if slash else {}
     if not description:
         known = ", ".join(table.list_pretrained_tags_by_model(architecture)[:8])
-        hint = f"{architecture} comes as {known}" if known else 'names look like "ViT-B-32/openai"'
-        raise UnknownModel(f"open_clip knows no model {name}: {hint}")
+        if known:
+            raise UnknownModel(f"open_clip knows no model {name}: {architecture} comes as {known}")
+        raise UnknownModel(presets.nearest(name, names()))
     repo, _, file = description.get("hf_hub", "").rpartition("/")
     if not repo:
         raise UnknownModel(

@@ -1,64 +1,90 @@
-"""Which model is in use, in what state, and how another one takes over."""
+"""Which model answers, in what state, and how another one takes over.
+
+The settings name the model that is wanted. Where another one has seen pictures, it
+goes on answering until the wanted one has seen them, too (`succession`); then index,
+model and text encoder are exchanged as one. Where none can answer, the wanted one
+does at once, with what it has seen so far.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
-from imgqd import child, presets
-from imgqd.bell import Bell
+from imgqd import presets, stock
 from imgqd.config import ModelSettings
-from imgqd.embed import ModelState, NoModel, PictureEmbedder, TextEncoder
-from imgqd.everyday import PHRASES
+from imgqd.decode import Decoders
+from imgqd.embed import ModelState, NoModel, PictureEmbedder
+from imgqd.engine import Engine
 from imgqd.library import Library
+from imgqd.moving import Leave
 from imgqd.records import Vector
+from imgqd.succession import Succession
 
 log = logging.getLogger(__name__)
 
 
 class Models:
-    """The active model's two processes, and downloads.
+    """The model that answers, the one that is to answer next, and downloads.
 
     `ready` is called when the pipeline has work because of a model: it became
-    usable, or it is known that there is none.
+    usable, another took over, or it is known that there is none.
     """
 
     def __init__(
         self,
         settings: ModelSettings,
         library: Library,
-        changed: Bell,
+        decoders: Decoders,
+        leave: Leave,
         ready: Callable[[], None],
     ) -> None:
         self._library = library
-        self._changed = changed
+        self._changed = leave.changed
         self._ready = ready
-        self._loading: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
         self._settled = asyncio.Event()
         self._learnt = asyncio.Event()
-        self._downloading = asyncio.Lock()
-        self.download: dict[str, Any] | None = None
+        self._engines: dict[int, Engine] = {}
+        self._retiring: set[Engine] = set()
+        self._succession = Succession(library, decoders, leave, self._engines, self._succeeded)
+        self._state = ModelState("loading")
+        self.stock = stock.Stock(library, self._changed)
         self._begin(settings)
 
     @property
     def state(self) -> ModelState:
-        """Loading, ready, missing or failed."""
+        """Loading, ready, missing or failed: the model that answers, or is to answer at once."""
         return self._state
 
     @property
     def name(self) -> str:
-        """The name in the settings."""
-        return self._settings.name
+        """The name of the model that answers; while there is none, of the one in the settings."""
+        return self._answering.settings.name
+
+    @property
+    def pictures(self) -> PictureEmbedder:
+        """The embedder that is at work, or would be with the next picture."""
+        following = self._succession.engine
+        if following is not None and following.pictures.pid is not None:
+            return following.pictures
+        return self._answering.pictures
+
+    @property
+    def migrating(self) -> dict[str, Any] | None:
+        """How far the move to another model is, as status shows it; None without one."""
+        return self._succession.row(self.name)
 
     @property
     def pids(self) -> dict[str, int]:
         """The processes that run, by their name."""
-        named = {"embedder": self.pictures.pid, "text encoder": self._text.pid}
-        return {name: pid for name, pid in named.items() if pid is not None}
+        found = self._answering.pids
+        following = self._succession.engine
+        coming = {} if following is None else following.pids
+        return {**found, **{f"next {name}": pid for name, pid in coming.items()}}
 
     async def settled(self) -> None:
         """Wait while the model loads."""
@@ -71,124 +97,178 @@ class Models:
         """
         await self._learnt.wait()
 
-    async def encode(self, text: str) -> Vector:
-        """Return the unit vector of a text; waits while the model loads; raises NoModel."""
-        await self.settled()
-        if self._state.state != "ready":
-            raise NoModel(self._state.detail)
-        return await self._text.encode(text)
+    async def encode(self, text: str, number: int) -> Vector:
+        """Return the unit vector that a model gives to a text, by its number; raises NoModel."""
+        engine = self._of(number)
+        with engine.in_use():
+            return await engine.text.encode(text)
+
+    async def look(self, pixels: bytes, number: int) -> Vector | None:
+        """Return the unit vector of a picture, None where the model has none; raises NoModel."""
+        engine = self._of(number)
+        with engine.in_use():
+            return (await engine.pictures.embed([pixels]))[0]
+
+    def pictures_of(self, number: int) -> PictureEmbedder | None:
+        """Return the embedder of a model that answers, or did until this moment."""
+        engine = self._engines.get(number)
+        return None if engine is None else engine.pictures
 
     def start(self) -> None:
         """Begin to load the model."""
-        self._loading = asyncio.create_task(self._load(), name="load model")
+        self._start_task(self._load, "load model")
 
     async def stop(self) -> None:
-        """End both processes."""
-        if self._loading is not None:
-            self._loading.cancel()
-            await asyncio.gather(self._loading, return_exceptions=True)
-        await self._text.stop()
-        await self.pictures.stop()
+        """End all processes."""
+        await self._succession.end()
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for engine in {self._first, *self._engines.values(), *self._retiring}:
+            await engine.stop()
+        self._engines.clear()
+        self._retiring.clear()
 
     async def use(self, settings: ModelSettings) -> None:
-        """Let another model take over, or load the same one again."""
-        await self.stop()
-        self._begin(settings)
-        self.start()
+        """Let another model take over once it has seen what this one has, or load one again.
 
-    async def known(self) -> list[dict[str, Any]]:
-        """Return the models that have a name of their own, and which are on this disk."""
-        fetching = await child.start("fetch", "imgqd.fetch")
-        try:
-            listed = [
-                {
-                    "name": presets.DEMO,
-                    "model": "drawings only",
-                    "licence": "MIT",
-                    "purpose": "a demonstration: knows drawn shapes and scenes, no photographs",
-                    "on_disk": True,
-                }
-            ]
-            for name, preset in presets.PRESETS.items():
-                try:
-                    await fetching.call("locate", {"name": preset.model})
-                    here = True
-                except child.Refused:
-                    here = False
-                listed.append(
-                    {
-                        "name": name,
-                        "model": preset.model,
-                        "licence": preset.licence,
-                        "purpose": preset.purpose,
-                        "on_disk": here,
-                    }
-                )
-        finally:
-            await fetching.stop()
-        return listed
+        The one that answers, by its name, ends a move to another: what that one has
+        seen is kept.
+        """
+        async with self._succession.changing:
+            await self._succession.end()
+            index, answering = self._library.index, self._answering
+            is_able = self._state.state == "ready" and index is not None and len(index) > 0
+            if is_able and not presets.is_same(settings.name, answering.settings.name):
+                self._succession.begin(settings)
+            elif not is_able or answering.settings != replace(
+                settings, name=answering.settings.name
+            ):
+                await self.stop()
+                self._begin(settings)
+                self.start()
+            self._settings = settings
+        self._changed.ring()
 
     async def pull(self, name: str) -> dict[str, Any]:
         """Download a model's weights; raises child.Refused or child.Died.
 
-        The progress shows in `download`. A model that was waited for is loaded at once.
+        The progress shows in `stock.download`. A model that was waited for is loaded at once.
         """
-        async with self._downloading:
-            fetching = await child.start("fetch", "imgqd.fetch", on_event=self._progress)
-            try:
-                result = await fetching.call("pull", {"name": presets.resolve(name)})
-            finally:
-                self.download = None
-                self._changed.ring()
-                await fetching.stop(at_once=True)
-        log.info("downloaded %s: %d bytes", name, result["bytes"])
-        if presets.resolve(name) == presets.resolve(self._settings.name) and (
-            self._state.state != "ready"
-        ):
+        pulled = await self.stock.pull(name)
+        await self.arrived(name)
+        return pulled
+
+    async def take_in(self, path: bytes, name: str | None) -> dict[str, Any]:
+        """Copy a model from a folder or file to where models lie; raises as `pull` does."""
+        imported = await self.stock.take_in(path, name)
+        await self.arrived(imported["name"])
+        return imported
+
+    async def arrived(self, name: str) -> None:
+        """Load a model whose weights are on the disk now, if it was waited for."""
+        is_lacking = self._state.state in {"missing", "failed"}
+        is_awaited = is_lacking or self._succession.obstacle is not None
+        if is_awaited and presets.is_same(name, self._settings.name):
             await self.use(self._settings)
-        return {"name": name, **result}
+
+    async def drop(self, name: str) -> dict[str, Any]:
+        """Delete the vectors of a model that neither answers nor is to; raises stock.InUse."""
+        using = {self._library.model_id: self.name}
+        if (coming := self._succession.engine) is not None:
+            using[self._succession.number] = coming.settings.name
+        return await self.stock.drop(name, using)
+
+    @property
+    def _answering(self) -> Engine:
+        return self._engines.get(self._library.model_id or 0, self._first)
+
+    def _of(self, number: int) -> Engine:
+        engine = self._engines.get(number)
+        if engine is None:
+            raise NoModel(self._state.detail or "another model has taken over")
+        return engine
 
     def _begin(self, settings: ModelSettings) -> None:
         self._settings = settings
         self._state = ModelState("loading", f"{settings.name} is being loaded")
         self._settled.clear()
         self._learnt.clear()
-        self._text = TextEncoder(settings, self._changed.ring)
-        self.pictures = PictureEmbedder(settings, self._changed.ring)
+        self._first = Engine(settings, self._changed.ring)
         self._changed.ring()
 
     async def _load(self) -> None:
-        await self._text.start()
-        state = self._text.state
-        if state.state == "ready":
-            assert self._text.model is not None
-            queued = await self._library.use_model(self._text.model)
-            log.info("model %s is ready; %d pictures lack its vector", self._settings.name, queued)
+        is_predecessor = await self._load_predecessor()
+        engine = self._first
+        state, model = await engine.load()
+        if model is not None:
+            number = await self._library.number(model)
+            self._engines.clear()
+            self._engines[number] = engine
+            queued = await self._library.use_model(model)
+            log.info("model %s is ready; %d pictures lack its vector", self.name, queued)
         else:
-            log.error("model %s is %s: %s", self._settings.name, state.state, state.detail)
+            log.error("model %s is %s: %s", self.name, state.state, state.detail)
         self._state = state
+        sight = self._library.sight
         self._settled.set()
         self._changed.ring()
         self._ready()
-        if state.state == "ready":
-            await self._learn()
+        if model is not None and (phrases := await engine.phrases()) is not None:
+            assert sight is not None
+            sight.index.learn(phrases)  # not the library's: another may answer by now
         self._learnt.set()
+        if is_predecessor:
+            self._succession.begin(self._settings)
 
-    async def _learn(self) -> None:
-        """Let the index know what everyday phrases are to this model: words are judged by them.
+    async def _load_predecessor(self) -> bool:
+        """Load the model that answered before the restart, if another one is wanted now.
 
-        One at a time, so that a person's query never waits behind more than one.
+        Returns whether it is the one that can answer.
         """
-        index = self._library.index
-        try:
-            vectors = [await self._text.encode(phrase) for phrase in PHRASES]
-        except NoModel as error:
-            log.warning("words are judged without everyday phrases: %s", error)
-            return
-        if index is not None:
-            index.learn(np.stack(vectors))
+        last, wanted = await self._library.answered(), self._settings
+        if last is None or presets.is_same(last[2], wanted.name):
+            return False
+        number, key, name = last
+        seen, _ = await self._library.read(lambda reader: reader.moved(number, number))
+        if not seen:
+            return False
+        await self._first.stop()
+        self._first = Engine(replace(wanted, name=name), self._changed.ring)
+        self._state = ModelState("loading", f"{name} is being loaded")
+        _, model = await self._first.load()
+        if model is not None and model.key == key:
+            return True
+        log.warning("%s has seen %d pictures and cannot answer any more", name, seen)
+        await self._first.stop()
+        self._first = Engine(wanted, self._changed.ring)
+        self._state = ModelState("loading", f"{wanted.name} is being loaded")
+        return False
 
-    def _progress(self, method: str, params: dict[str, Any]) -> None:
-        if method == "progress":
-            self.download = params
-            self._changed.ring()
+    def _succeeded(self, engine: Engine, before: Engine) -> None:
+        """Let the model before end once nobody asks it any more."""
+        self._first = engine
+        self._retiring.add(before)
+        self._start_task(lambda: self._retire(before), "retire model")
+        self._changed.ring()
+        self._ready()
+
+    async def _retire(self, engine: Engine) -> None:
+        await engine.retire()
+        self._retiring.discard(engine)
+
+    def _start_task(
+        self, work: Callable[[], Coroutine[Any, Any, None]], name: str
+    ) -> asyncio.Task[None]:
+        async def watched() -> None:
+            try:
+                await work()
+            except Exception:
+                log.exception("%s", name)
+                raise
+
+        task = asyncio.create_task(watched(), name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task

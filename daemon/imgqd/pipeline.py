@@ -14,15 +14,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-import numpy as np
-
 from imgqd import sidecar
 from imgqd.bell import Bell
+from imgqd.catalog import Writer
 from imgqd.config import LimitSettings
 from imgqd.decode import Decoders, Moved, Session, Undecodable, opened
-from imgqd.embed import NoModel, PictureEmbedder
-from imgqd.library import Library
+from imgqd.embed import NoModel, PictureEmbedder, is_sound
+from imgqd.library import Library, Sight
 from imgqd.records import (
+    Change,
     Failed,
     Hint,
     Indexed,
@@ -81,7 +81,7 @@ class Pipeline:
         self,
         library: Library,
         decoders: Decoders,
-        embedder: Callable[[], PictureEmbedder],
+        embedder: Callable[[int], PictureEmbedder | None],
         changed: Bell,
         again: Callable[[Sequence[Hint]], None],
     ) -> None:
@@ -96,6 +96,8 @@ class Pipeline:
         self._twins: dict[bytes, _Shared] = {}
         self._wake = asyncio.Event()
         self._running = asyncio.Event()
+        self.is_idle = False
+        """Whether nothing is at work and nothing waits that may be taken."""
         self.bulk = True
         """Whether files that a scan found are taken, too, or only single new ones."""
         self.bulk_waits = False
@@ -158,7 +160,9 @@ class Pipeline:
         while True:
             await self._running.wait()
             self._wake.clear()
+            self._be_idle(idle=False)
             works = await self._take()
+            self._be_idle(idle=not works and not self._busy)
             for work in works:
                 self._busy[work.file] = work
             for work in works:
@@ -166,6 +170,11 @@ class Pipeline:
                 await self._todo.put(work)
             if not works:
                 await self._rest()
+
+    def _be_idle(self, *, idle: bool) -> None:
+        if idle != self.is_idle:
+            self.is_idle = idle
+            self._changed.ring()
 
     async def _take(self) -> list[Work]:
         busy, bulk = list(self._busy), self.bulk
@@ -228,12 +237,13 @@ class Pipeline:
         async with self._decoders.session() as session:
             with opened(work.path, work.stamp) as fd, sidecar.lent(work.path) as (beside, key):
                 picture = await session.identify(fd, beside)
-                number = library.model_id
+                sight = library.sight
+                number = sight.number if sight is not None else None
                 known = await library.read(lambda r: r.image_by_hash(picture.hash, number))
                 if known is not None and (known[1] or number is None):
                     picture = await self._with_print(session, picture, known[0])
                     done = Indexed(work, picture, None, key)
-                elif library.model is None:
+                elif sight is None:
                     picture = replace(picture, print=await session.look())
                     done = Indexed(work, picture, None, key)
                 elif picture.hash in self._twins:
@@ -241,7 +251,7 @@ class Pipeline:
                     self._twins[picture.hash].others.append(Indexed(work, picture, None, key))
                     return None
                 else:
-                    return await self._pixels(session, work, picture, key)
+                    return await self._pixels(session, work, picture, key, sight)
         library.counters["reused"] += known is not None
         library.counters["decoded"] += known is None
         await self._store([done], [])
@@ -257,20 +267,17 @@ class Pipeline:
             return picture  # it was decoded before: it only folds with nothing
 
     async def _pixels(
-        self, session: Session, work: Work, picture: Picture, beside: str | None
+        self, session: Session, work: Work, picture: Picture, beside: str | None, sight: Sight
     ) -> _Decoded:
-        model, number = self._library.model, self._library.model_id
-        assert model is not None
-        assert number is not None
         self._twins[picture.hash] = _Shared(work.file)
         try:
-            pixels, print_ = await session.pixels(model)
+            pixels, print_ = await session.pixels(sight.model)
         except Undecodable as error:
             twins = [twin.work for twin in self._twins.pop(picture.hash).others]
             await self._store([], [Failed(twin, error.reason, error.detail) for twin in twins])
             raise
         self._library.counters["decoded"] += 1
-        return _Decoded(work, replace(picture, print=print_), beside, pixels, number)
+        return _Decoded(work, replace(picture, print=print_), beside, pixels, sight.number)
 
     async def _embed(self) -> None:
         while True:
@@ -286,7 +293,7 @@ class Pipeline:
                 if vector is None:
                     detail = "the embedder died on this picture"
                     failed.append(Failed(one.work, "embedder_crash", detail))
-                elif not _is_sound(vector):
+                elif not is_sound(vector):
                     detail = "the model gives no vector for it"
                     failed.append(Failed(one.work, "no_vector", detail))
                 else:
@@ -311,10 +318,12 @@ class Pipeline:
 
         Waits for as long as no embedder can be started.
         """
-        while all(one.model == self._library.model_id for one in batch):
+        while (embedder := self._of_all(batch)) is not None:
             try:
-                vectors = await self._embedder().embed([one.pixels for one in batch])
+                vectors = await embedder.embed([one.pixels for one in batch])
             except NoModel as error:
+                if self._of_all(batch) is not embedder:
+                    continue  # its model has just given way to another
                 log.error("pictures cannot be embedded: %s", error)
                 self.trouble = f"pictures cannot be embedded: {error}"
                 self._changed.ring()
@@ -324,11 +333,19 @@ class Pipeline:
                 return vectors
         return None
 
+    def _of_all(self, batch: Sequence[_Decoded]) -> PictureEmbedder | None:
+        """Return the embedder that all of a batch was decoded for, if it is the one in use."""
+        number = self._library.model_id
+        if number is None or any(one.model != number for one in batch):
+            return None
+        return self._embedder(number)
+
     async def _gather(self) -> list[_Decoded]:
         """Return the next batch: full, or all there is once the decoders have nothing more."""
         batch = [await self._decoded.get()]
         deadline = time.monotonic() + _GATHER
-        while len(batch) < self._embedder().batch:
+        embedder = self._of_all(batch)
+        while embedder is not None and len(batch) < embedder.batch:
             if self._decoded.empty() and len(self._busy) <= len(batch):
                 break
             try:
@@ -343,11 +360,14 @@ class Pipeline:
     ) -> None:
         for bad in failed:
             log.info("%s: %s (%s)", shown(bad.work.path), bad.detail, bad.reason)
-        active = self._library.model_id
-        made_with = active if model is None else model
-        await self._library.change(
-            lambda writer: writer.commit(indexed, failed, made_with, active, time.time())
-        )
+
+        def commit(writer: Writer) -> Change:
+            # The model that answers now, when it is written: another may have taken over.
+            active = self._library.model_id
+            made_with = active if model is None else model
+            return writer.commit(indexed, failed, made_with, active, time.time())
+
+        await self._library.change(commit)
         for done in indexed:
             self._drop(done.work)
         for bad in failed:
@@ -358,8 +378,3 @@ class Pipeline:
         if not self._busy or len(self._busy) < _AHEAD // 2:
             self.wake()
         self._changed.ring()
-
-
-def _is_sound(vector: Vector) -> bool:
-    # FAISS never finds a NaN, and a vector that is not of unit length would rank wrongly.
-    return bool(np.isfinite(vector).all()) and abs(float(np.linalg.norm(vector)) - 1) < 1e-2

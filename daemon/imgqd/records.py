@@ -199,6 +199,29 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
+class VectorSet:
+    """The vectors of one model in the catalog; `pictures` of them are of pictures that are there.
+
+    The name is the one under which the model was used last.
+    """
+
+    number: int
+    key: str
+    name: str
+    dim: int
+    pictures: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """A picture that one model has seen and another has not, and the files that show it."""
+
+    image: int
+    hash: bytes
+    files: tuple[tuple[bytes, Stamp], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """A file as an answer shows it."""
 

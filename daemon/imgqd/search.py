@@ -17,7 +17,7 @@ from imgqd import duplicates
 from imgqd.catalog import Reader
 from imgqd.index import Allowed, Index
 from imgqd.judge import BEST, NOTHING, Judge
-from imgqd.library import Library
+from imgqd.library import Library, Sight
 from imgqd.query import Sort
 from imgqd.query.sql import Condition
 from imgqd.ranking import Hit, ordered, ranked
@@ -63,6 +63,8 @@ class Wanted:
     """Whether there are parts to look for, and not only filters and an order."""
     pictured: float = 0.0
     """How much of the vector is a picture's, from 0 (words) to 1."""
+    sight: Sight | None = None
+    """Whose vector it is, and what it may be compared with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,15 +113,14 @@ async def everything(library: Library, wanted: Wanted, most: int) -> tuple[list[
     return ordered(hits, wanted.sort), max(total, len(hits))
 
 
-async def folded(library: Library, hits: Sequence[Hit]) -> list[Hit]:
+async def folded(library: Library, sight: Sight | None, hits: Sequence[Hit]) -> list[Hit]:
     """Return the hits with near-duplicates under the best version of each picture."""
     images = sorted({hit.files[0].image for hit in hits if hit.files[0].image})
-    model, number = library.model, library.model_id
 
     def read(reader: Reader) -> tuple[dict[int, bytes], dict[int, Vector]]:
         vectors: dict[int, Vector] = {}
-        if model is not None and number is not None:
-            for ids, rows in reader.vectors(number, model.dim, images):
+        if sight is not None:
+            for ids, rows in reader.vectors(sight.number, sight.model.dim, images):
                 vectors.update(zip(ids, rows, strict=True))
         return reader.prints(images), vectors
 
@@ -163,15 +164,16 @@ def foremost(reader: Reader, wanted: Wanted, hits: list[Hit]) -> list[Hit]:
 
 async def nearest(library: Library, wanted: Wanted, count: int) -> tuple[Near, Judge, int]:
     """Return the nearest pictures that the filters leave, their judge, and how many are left."""
-    vector, index, where = wanted.vector, library.index, wanted.where
-    if index is None:
+    vector, where = wanted.vector, wanted.where
+    if wanted.sight is None:
         return [], NOTHING, 0
+    index = wanted.sight.index
     everywhere = len(index)
     if where is None or vector is None:
         left = everywhere if where is None else len(await library.matching(where))
         near = [] if vector is None else await _nearest(index, vector, max(count, BEST))
     else:
-        near, left = await _filtered(library, vector, where, max(count, BEST))
+        near, left = await _filtered(library, index, vector, where, max(count, BEST))
     if vector is None:
         return [], NOTHING, left
     best = [score for _, score in near]
@@ -180,11 +182,9 @@ async def nearest(library: Library, wanted: Wanted, count: int) -> tuple[Near, J
 
 
 async def _filtered(
-    library: Library, vector: Vector, where: Condition, count: int
+    library: Library, index: Index, vector: Vector, where: Condition, count: int
 ) -> tuple[Near, int]:
     """Return the nearest pictures that meet a filter, and among how many they were looked for."""
-    index = library.index
-    assert index is not None
     everywhere = len(index)
     tried = await asyncio.to_thread(index.some, _PROBE)
     share = len(await _passing(library, tried, where)) / max(1, len(tried))
@@ -192,7 +192,7 @@ async def _filtered(
     # anyway. One that leaves little is quicker listed, and only these pictures searched.
     enough = int(_SURE * count / share) if share else everywhere
     if _DEAR * enough < share * everywhere:
-        near = await _among_the_nearest(library, vector, where, count, enough)
+        near = await _among_the_nearest(library, index, vector, where, count, enough)
         if len(near) == count:
             return near, everywhere
     images = await library.matching(where)
@@ -200,11 +200,9 @@ async def _filtered(
 
 
 async def _among_the_nearest(
-    library: Library, vector: Vector, where: Condition, count: int, step: int
+    library: Library, index: Index, vector: Vector, where: Condition, count: int, step: int
 ) -> Near:
     """Return the nearest that meet a filter, `count` at most; `step` are asked about at a time."""
-    index = library.index
-    assert index is not None
     nearest = await _nearest(index, vector, max(_AHEAD, step))
     near: Near = []
     for start in range(0, len(nearest), step):

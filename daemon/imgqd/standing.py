@@ -19,7 +19,7 @@ from typing import Final, Protocol
 from imgqd import among
 from imgqd.bell import Bell
 from imgqd.catalog import Reader
-from imgqd.library import Library
+from imgqd.library import Library, Sight
 from imgqd.ranking import Hit
 from imgqd.records import Arrival, Vector
 from imgqd.search import Wanted
@@ -95,23 +95,25 @@ class Say(Protocol):
 
 
 class Standing:
-    """One standing query: what it means, and a vector that may be another one with each model.
+    """One standing query: what it means, and a vector that is another one with each model.
 
     `mean` returns what is wanted but the vector: "today" is another day tomorrow. `encode`
-    returns the vector, None where no model has one; a query of filters alone has no `encode`.
+    returns it with the vector, and without one where no model has any; a query of filters
+    alone has no `encode`.
     """
 
     def __init__(
         self,
         library: Library,
         mean: Callable[[], Awaitable[Wanted]],
-        encode: Callable[[], Awaitable[Vector | None]] | None,
+        encode: Callable[[], Awaitable[Wanted]] | None,
         place: Place,
         say: Say,
     ) -> None:
         self._library = library
         self._mean = mean
         self._vector: Vector | None = None
+        self._sight: Sight | None = None
         self._encode = encode
         self._place = place
         self._say = say
@@ -145,6 +147,8 @@ class Standing:
                 here.named, here.seen if model else here.named, upto, model, _BATCH
             )
         )
+        if self._encode is not None and (self._library.model_id or 0) != self._tried:
+            return True  # another took over: what it has seen by `upto` is not passed over
         is_all = len(fresh) < _BATCH
         hits, self._held = await self._judge([*self._held, *fresh])
         reached = upto if is_all else fresh[-1].id
@@ -175,14 +179,13 @@ class Standing:
         is_due = self._vector is None and time.monotonic() >= self._again
         if number == self._tried and not is_due:
             return
-        while True:
-            vector = await self._encode()
-            before, number = number, self._library.model_id or 0
-            if before == number:
-                break
-        self._vector, self._tried = vector, number
-        self._model = 0 if vector is None else number
-        if vector is None:
+        # All of one model; where another took over meanwhile, the bell has rung for it.
+        wanted = await self._encode()
+        self._vector, self._sight = wanted.vector, wanted.sight
+        number = 0 if wanted.sight is None else wanted.sight.number
+        self._tried = number
+        self._model = 0 if wanted.vector is None else number
+        if wanted.vector is None:
             # Each try may start a process; without a model there is none to start.
             self._again = time.monotonic() + (_AGAIN if number else 0.0)
         elif number != self._place.model:
@@ -202,7 +205,7 @@ class Standing:
         new = named | seen
         if not new:
             return [], []
-        wanted = replace(await self._mean(), vector=self._vector)
+        wanted = replace(await self._mean(), vector=self._vector, sight=self._sight)
         is_mute = self._encode is not None and wanted.vector is None and not wanted.text
         if is_mute:
             return [], []

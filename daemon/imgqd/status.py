@@ -137,7 +137,8 @@ class Status:
             return "paused"
         if any(root.online and not self._roots.is_walked(root) for root in self._roots.all):
             return "starting"
-        if pending:
+        migrating = self._models.migrating
+        if pending or (migrating is not None and migrating["waits"] is None):
             return "indexing"
         return "degraded" if degraded else "idle"
 
@@ -170,7 +171,8 @@ class Status:
             "detail": state.detail,
             "vectors": len(index) if index is not None else 0,
             "waiting": totals.without_vector,
-            "download": self._models.download,
+            "download": self._models.stock.download,
+            "migrating": self._models.migrating,
         }
 
     def _embedder_row(self) -> dict[str, Any]:

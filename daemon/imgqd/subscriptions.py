@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from imgqd import params as checked
@@ -14,7 +15,6 @@ from imgqd.core import Core
 from imgqd.meaning import Line, Meaning
 from imgqd.params import Params
 from imgqd.ranking import Hit
-from imgqd.records import Vector
 from imgqd.results import notes, result
 from imgqd.search import Wanted
 from imgqd.server import Problem
@@ -70,9 +70,8 @@ class Subscriptions:
         except ValueError as error:
             raise Problem("usage", str(error)) from error
         if line.has_picture:
-            # While a model is loading no picture has its vector: that is no "not found".
-            await self._core.models.settled()
-            await self._meaning.vector(line)
+            # To know at once whether there is such a picture.
+            await self._meaning.wanted(line)
 
         def stand(number: int) -> Awaitable[None]:
             return self._standing(session, number, params, line, place).run(self._core.changed)
@@ -87,12 +86,12 @@ class Subscriptions:
         async def mean() -> Wanted:
             return (await self._meaning.line(params)).without_vector()
 
-        async def encode() -> Vector | None:
+        async def encode() -> Wanted:
             # What is judged once is not judged again: not before it is judged as always.
             await self._core.models.learnt()
             with contextlib.suppress(Problem):  # a picture that is asked for may have gone
-                return await self._meaning.vector(line)
-            return None
+                return await self._meaning.wanted(line)
+            return replace(line.without_vector(), sight=self._core.library.sight)
 
         async def say(hits: Sequence[Hit], cursor: str, *, restarted: bool) -> None:
             event = {

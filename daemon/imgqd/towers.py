@@ -6,9 +6,11 @@ process does, and only once the weights are known to be there.
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -65,7 +67,7 @@ class Towers:
         except Exception as error:
             # open_clip and torch raise whatever their layers raise for files that do not fit.
             logging.getLogger(__name__).warning("loading %s", name, exc_info=True)
-            raise Fault("failed", f"{name} cannot be loaded: {error}"[:300]) from error
+            raise _unloadable(name, error) from error
 
     def _load(
         self,
@@ -158,13 +160,31 @@ class Towers:
     def _encode_texts(self, texts: list[str]) -> Tensor:
         loaded = self._need()
         tokens = loaded.tokenize(texts).to(loaded.device)
-        vectors: Tensor = loaded.model.encode_text(tokens)
+        with _as_long_as_needed(loaded.model, tokens) as needed:
+            vectors: Tensor = loaded.model.encode_text(needed)
         return torch.nn.functional.normalize(vectors.float(), dim=-1)
 
     def _need(self) -> _Loaded:
         if self._loaded is None:
             raise Fault("internal", "no model is loaded")
         return self._loaded
+
+
+def prove(path: str) -> None:
+    """Read a pickle's numbers and nothing else of it; raises what torch says of any other."""
+    torch.load(path, map_location="meta", weights_only=True)
+
+
+def _unloadable(name: str, error: Exception) -> Fault:
+    """Return why a model cannot be loaded, in one line."""
+    # open_clip asks for it in words of its own, here and there.
+    if "transformers" in str(error) and importlib.util.find_spec("transformers") is None:
+        return Fault(
+            "failed",
+            f"{name} needs transformers for its words: pip install 'imgq[siglip]', "
+            f"then: imgqctl model use {name}",
+        )
+    return Fault("failed", f"{name} cannot be loaded: {error}"[:300])
 
 
 def _create(
@@ -192,6 +212,27 @@ def _create(
         # By path, not by tag: exactly the file that `key` describes.
         open_clip.load_checkpoint(model, str(found.path), weights_only=True)
     return architecture, model.eval()
+
+
+@contextlib.contextmanager
+def _as_long_as_needed(model: Any, tokens: Tensor) -> Iterator[Tensor]:
+    """Give the tokens up to the last one that counts, to a model that takes so many meanwhile.
+
+    CLIP's texts look backwards only, and the vector is what stands at the end's token, the
+    highest of all numbers: what comes after it changes nothing, and takes most of the time.
+    """
+    looks_back = isinstance(model, open_clip.CLIP) and model.attn_mask is not None
+    if not looks_back or model.text_pool_type != "argmax":
+        yield tokens
+        return
+    needed = int(tokens.argmax(dim=-1).max()) + 1
+    places, mask = model.positional_embedding, model.attn_mask
+    model.positional_embedding = torch.nn.Parameter(places[:needed], requires_grad=False)
+    model.attn_mask = mask[:needed, :needed]
+    try:
+        yield tokens[:, :needed]
+    finally:
+        model.positional_embedding, model.attn_mask = places, mask
 
 
 def _no_texts(_: list[str]) -> Tensor:

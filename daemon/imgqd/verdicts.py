@@ -83,7 +83,15 @@ def model(row: Mapping[str, Any]) -> Finding:
         return warning(row["detail"] or f"{name} is being loaded", "imgqctl doctor, in a moment")
     waiting = f", {row['waiting']:,} to come" if row["waiting"] else ""
     made = counted(row["vectors"], "vector")
-    return fine(f"{name}, from {_source(name)}: {made}{waiting}")
+    said = f"{name}, from {_source(name)}: {made}{waiting}"
+    moving = row.get("migrating")
+    if moving is None:
+        return fine(said)
+    said += f"; {moving['done']:,} of {moving['total']:,} seen by {moving['to']}, which comes next"
+    if moving["stuck"]:
+        back = f"imgqctl model use {shlex.quote(name)} ends the move"
+        return warning(f"{said}: {moving['waits']}", back)
+    return fine(f"{said}: {moving['waits']}" if moving["waits"] else said)
 
 
 def accelerator(

@@ -66,7 +66,7 @@ def find(name: str) -> Weights:
 def cached(name: str) -> dict[str, Path]:
     """Return every file of a model by its role, all checked; raises MissingWeights."""
     try:
-        return modelfiles.collect(name, lambda file: _cached(file, name))
+        return modelfiles.collect(name, lambda file: held(file, name))
     except modelfiles.UnknownModel as error:
         raise MissingWeights(str(error)) from error
     except HFValidationError as error:
@@ -93,7 +93,8 @@ def _in_folder(folder: Path, mend: str) -> Weights:
     )
 
 
-def _cached(file: modelfiles.HubFile, model: str) -> Path | None:
+def held(file: modelfiles.HubFile, model: str) -> Path | None:
+    """Return a model's file in the cache, None for an optional one; raises MissingWeights."""
     for name in file.names:
         for revision in _revisions(file.repo):
             path = try_to_load_from_cache(file.repo, name, revision=revision)

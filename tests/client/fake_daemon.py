@@ -46,11 +46,20 @@ STATUS: Params = {
 MODELS: Params = {
     "active": "fast",
     "available": [
-        {"name": "fast", "model": "A/t", "licence": "MIT", "on_disk": True},
+        {
+            "name": "fast", "model": "A/t", "licence": "MIT", "on_disk": True, "restricted": False,
+            "purpose": "quick", "size": 605_155_332, "dim": 512, "imagenet": 0.728,
+            "vectors": 60000,
+        },
         {"name": "best", "architecture": "BB", "tag": "", "licence": "MIT", "on_disk": False},
     ],
     "migrating": None,
-}
+}  # fmt: skip
+
+MIGRATING: Params = {
+    "from": "fast", "to": "best", "done": 250, "total": 1000, "left_out": 0, "remaining": 90.0,
+    "waits": None,
+}  # fmt: skip
 
 
 def result(path: str | bytes, **changes: Any) -> Params:

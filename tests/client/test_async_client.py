@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import imgq
-from client.fake_daemon import MODELS, STATUS, FakeDaemon, HangUp, Refusal, found, result
+from client.fake_daemon import MIGRATING, MODELS, STATUS, FakeDaemon, HangUp, Refusal, found, result
 from imgq import protocol
 from imgq.async_client import AsyncClient
 from imgq.client import Client
@@ -68,7 +68,7 @@ def test_the_small_methods_give_the_same_records_too(daemon: FakeDaemon) -> None
         "pause": {"state": "paused"},
         "resume": {"state": "idle"},
         "rescan": {"state": "indexing"},
-        "models.use": {**MODELS, "migrating": {"name": "best"}},
+        "models.use": {**MODELS, "migrating": MIGRATING},
         "models.pull": {"name": "best", "files": ["a"], "bytes": 9},
     }
     calls: list[tuple[str, tuple[Any, ...]]] = [

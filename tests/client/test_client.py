@@ -4,9 +4,10 @@ from typing import Any
 import pytest
 
 import imgq
-from client.fake_daemon import MODELS, STATUS, FakeDaemon, Refusal, found, result
+from client.fake_daemon import MIGRATING, MODELS, STATUS, FakeDaemon, Refusal, found, result
 from imgq.client import Client
 from imgq.errors import NotRunning, Refused, Unreachable
+from imgq.model_reports import Migrating
 
 
 def test_the_package_offers_the_client() -> None:
@@ -136,7 +137,7 @@ def test_the_small_methods_send_and_read_what_the_protocol_says(daemon: FakeDaem
         "pause": {"state": "paused"},
         "resume": {"state": "idle"},
         "rescan": {"state": "indexing"},
-        "models.use": {**MODELS, "migrating": {"name": "best"}},
+        "models.use": {**MODELS, "migrating": MIGRATING},
     }
     with Client() as client:
         assert client.sync(3).as_of == 7.5
@@ -153,7 +154,7 @@ def test_the_small_methods_send_and_read_what_the_protocol_says(daemon: FakeDaem
         models = client.models()
         assert (models.active, models.migrating) == ("fast", None)
         assert [choice.on_disk for choice in models.available] == [True, False]
-        assert client.use_model("best").migrating == {"name": "best"}
+        assert client.use_model("best").migrating == Migrating.from_wire(MIGRATING)
     assert daemon.calls == [
         ("sync", {"timeout_s": 3}),
         ("why", {"path": b"/\xff"}),

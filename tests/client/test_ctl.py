@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from client.conftest import Terminal
-from client.fake_daemon import MODELS, STATUS, FakeDaemon, Refusal
+from client.fake_daemon import MIGRATING, MODELS, STATUS, FakeDaemon, Refusal
 from imgq.ctl import main
 
 Captured = pytest.CaptureFixture[bytes]
@@ -190,15 +190,79 @@ def test_models_are_listed(
     daemon: FakeDaemon, capsysbinary: Captured, arguments: list[str]
 ) -> None:
     assert main(arguments) == 0
-    assert capsysbinary.readouterr().out.startswith(b"*  fast  A/t  MIT  on disk\n")
+    lines = capsysbinary.readouterr().out.decode().splitlines()
+    assert [" ".join(line.split()) for line in lines] == [
+        "name open_clip licence download dim ImageNet on disk seen",
+        "* fast A/t MIT 577 MiB 512 72.8% yes 60,000",
+        "best BB MIT - - not published here no -",
+    ]
     assert daemon.calls == [("models.list", {})]
 
 
 def test_using_a_model_tells_of_the_change(daemon: FakeDaemon, capsysbinary: Captured) -> None:
-    daemon.answers["models.use"] = {**MODELS, "migrating": {"name": "best"}}
+    daemon.answers["models.use"] = {**MODELS, "migrating": MIGRATING}
     assert main(["model", "use", "best"]) == 0
     assert daemon.called("models.use") == [{"name": "best"}]
-    assert b"changing to best: `imgqctl status --follow`" in capsysbinary.readouterr().out
+    assert capsysbinary.readouterr().out.splitlines() == [
+        b"fast goes on answering until best has seen 1,000 pictures; then best answers",
+        b"`imgqctl status` shows how far it is, `imgqctl model use fast` ends it",
+    ]
+
+
+def test_a_model_that_was_in_use_already_stays_so(
+    daemon: FakeDaemon, capsysbinary: Captured
+) -> None:
+    daemon.answers["models.use"] = MODELS
+    assert main(["model", "use", "fast"]) == 0
+    assert capsysbinary.readouterr().out == b"fast is in use\n"
+
+
+def test_a_model_that_is_in_use_and_not_here_says_what_is_missing(
+    daemon: FakeDaemon, capsysbinary: Captured
+) -> None:
+    detail = "the weights of A/t must be fetched first: imgqctl model pull A/t"
+    daemon.answers["models.use"] = MODELS
+    daemon.answers["status"] = {**STATUS, "model": {"state": "missing", "detail": detail}}
+    assert main(["model", "use", "fast"]) == 0
+    assert capsysbinary.readouterr().out.decode() == f"{detail}\n"
+
+
+def test_what_a_move_waits_for_and_what_a_licence_forbids_is_said_at_once(
+    daemon: FakeDaemon, capsysbinary: Captured
+) -> None:
+    name, licence = "MobileCLIP-S1/datacompdr", "apple-amlr"
+    choice = {"name": name, "model": name, "licence": licence, "restricted": True, "on_disk": False}
+    moving = {**MIGRATING, "to": name, "waits": "it must be fetched first"}
+    daemon.answers["models.use"] = {**MODELS, "available": [choice], "migrating": moving}
+    assert main(["model", "use", name]) == 0
+    first, *_, last = capsysbinary.readouterr().out.decode().splitlines()
+    assert first == f"mind the licence of {name}: apple-amlr forbids ordinary use"
+    assert last == "it waits: it must be fetched first"
+
+
+def test_vectors_are_dropped_by_the_name_of_their_model(
+    daemon: FakeDaemon, capsysbinary: Captured
+) -> None:
+    daemon.answers["models.drop"] = {"name": "demo", "vectors": 1200, "shrunk": True}
+    assert main(["model", "drop", "demo"]) == 0
+    said = b"1,200 vectors of demo deleted; their room is given back\n"
+    assert capsysbinary.readouterr().out == said
+    daemon.answers["models.drop"] = {"name": "demo", "vectors": 1, "shrunk": False}
+    assert main(["model", "drop", "demo"]) == 0
+    assert b"1 vector of demo deleted; their room is kept" in capsysbinary.readouterr().out
+
+
+def test_a_model_is_imported_from_where_the_person_stands(
+    daemon: FakeDaemon, capsysbinary: Captured, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    daemon.answers["models.import"] = {"name": "A/t", "files": ["a", "b"], "bytes": 2048}
+    assert main(["model", "import", "stick", "--as", "A/t"]) == 0
+    assert daemon.called("models.import") == [{"path": f"{tmp_path}/stick", "as": "A/t"}]
+    assert capsysbinary.readouterr().out.splitlines() == [
+        b"A/t is on this disk: 2 files, 2.0 KiB copied",
+        b"`imgqctl model use A/t` changes to it",
+    ]
 
 
 def test_pulling_a_model_shows_how_far_it_is(daemon: FakeDaemon, capsysbinary: Captured) -> None:

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from client.fake_daemon import STATUS
+from client.fake_daemon import MIGRATING, STATUS
 from imgq.progress import Sample, progress, size
 from imgq.reports import Status
 from imgq.text import width
@@ -25,6 +25,15 @@ def test_the_daemons_own_rate_and_remaining_time_are_shown() -> None:
         "indexing  ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━──────────"
         "  75%  750 of 1,000  104/s  1 min 30 s left"
     )
+
+
+def test_a_move_to_another_model_is_shown_once_nothing_else_is_to_do() -> None:
+    moving = sample(9, pending=0, model={"migrating": MIGRATING})
+    assert line(START, moving).startswith("moving to best  ━━━━━━")
+    assert line(START, moving).endswith("  25%  250 of 1,000  1 min 30 s left")
+    waiting = sample(9, pending=0, model={"migrating": {**MIGRATING, "waits": "paused"}})
+    assert line(START, waiting) == "moving to best  waits: paused"
+    assert "moving" not in line(START, sample(9, pending=5, model={"migrating": MIGRATING}))
 
 
 def test_without_them_they_are_measured_between_two_looks() -> None:

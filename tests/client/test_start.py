@@ -30,7 +30,9 @@ OURS = {
 DEAR = {
     "asyncio",
     "bz2",
+    "dataclasses",
     "importlib.metadata",
+    "inspect",
     "json",
     "logging",
     "numpy",

@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from client.fake_daemon import MODELS, STATUS
-from imgq.reports import Models, Root, Status, Why
+from client.fake_daemon import MIGRATING, STATUS
+from imgq.reports import Root, Status, Why
 from imgq.screen import Screen
-from imgq.summary import model_lines, root_lines, status_lines, why_sentence
+from imgq.summary import root_lines, status_lines, why_sentence
 
 HERE = Screen(home=b"/home/ada")
 GOLDEN = Path(__file__).with_name("golden")
@@ -69,11 +69,20 @@ def test_no_folders_are_no_lines() -> None:
     assert root_lines((), HERE) == []
 
 
-def test_the_model_in_use_has_a_star() -> None:
-    assert model_lines(Models.from_wire(MODELS)) == [
-        "*  fast  A/t  MIT  on disk",
-        "   best  BB   MIT  to be fetched",
-    ]
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "1 min 30 s left"),
+        ({"remaining": None, "left_out": 3}, "3 left out"),
+        ({"waits": "on battery"}, "waits: on battery"),
+    ],
+)
+def test_a_move_to_another_model_is_told_in_words(changes: dict[str, object], words: str) -> None:
+    model = {"name": "fast", "state": "ready", "migrating": {**MIGRATING, **changes}}
+    assert (
+        f"moving    250 of 1,000 pictures seen by best, {words}; fast answers until then"
+        in said(model=model)
+    )
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from imgqd.scope import Scope
 from imgqd.search import Answer
 from imgqd.server import Problem
 from imgqd.session import Session
+from imgqd.stock import UnknownName
 
 STATUS = {"state": "idle", "roots": [{"path": "/p"}]}
 
@@ -44,11 +45,18 @@ class FakeCore:
         self.answer = Answer((), 0, 0)
         self.status = SimpleNamespace(full=self._full, as_of=self._as_of, degraded=lambda: ["x"])
         self.models = SimpleNamespace(
-            name="demo", known=self._known, pull=self._doing("pull"), encode=self._encode
+            name="demo",
+            migrating=None,
+            stock=SimpleNamespace(listed=self._listed, check=self._check),
+            pull=self._doing("pull"),
+            take_in=self._doing("import"),
+            drop=self._doing("drop"),
+            encode=self._encode,
+            settled=self._settled,
         )
-        self.library = SimpleNamespace(
-            model=SimpleNamespace(name="demo"), model_id=1, index=None, read=self._read
-        )
+        sight = SimpleNamespace(model=SimpleNamespace(name="demo"), number=1, index=None)
+        self.library = SimpleNamespace(sight=sight, model_id=1, index=None, read=self._read)
+        self.unknown: str | None = None
         for name in ("sync", "why", "pause", "add_root", "remove_root", "use_model", "rescan"):
             setattr(self, name, self._doing(name))
         self.results: dict[str, Any] = {"sync": 99.0, "remove_root": True}
@@ -71,10 +79,18 @@ class FakeCore:
     async def _as_of(self) -> tuple[float, int]:
         return 42.0, 3
 
-    async def _known(self) -> list[str]:
-        return ["fast"]
+    async def _listed(self, active: str) -> list[str]:
+        return [active, "fast"]
 
-    async def _encode(self, text: str) -> Any:
+    async def _check(self, name: str) -> None:
+        self.asked.append(("check", name))
+        if self.unknown is not None:
+            raise UnknownName(self.unknown)
+
+    async def _settled(self) -> None:
+        pass
+
+    async def _encode(self, text: str, _: int) -> Any:
         self.asked.append(("encode", text))
         if self.fails is not None:
             raise self.fails

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from daemon.shelf import DIM, Shelf, vector_of
+from daemon.shelf import DIM, MODEL, Shelf, vector_of
 from imgqd.catalog import Reader
 from imgqd.index import Index
-from imgqd.library import Library
+from imgqd.library import Library, Sight
 from imgqd.query.sql import Condition
 from imgqd.ranking import Hit
 from imgqd.records import Change, Indexed, Metadata, Picture, Vector
@@ -35,11 +36,10 @@ class Books(Library):
 
     def use(self, model: int) -> None:
         """Let a model be the active one, 0 none."""
-        self.model_id = model or None
-        self.index = Index(DIM) if model else None
+        index = Index(DIM)
         for images, vectors in self.shelf.reader.vectors(model, DIM):
-            assert self.index is not None
-            self.index.add(images, vectors)
+            index.add(images, vectors)
+        self.sight = Sight(MODEL, model, index) if model else None
 
     def ask(self, question: Callable[[Reader], T]) -> T:
         return question(self.shelf.reader)
@@ -55,6 +55,7 @@ class Stand:
     """A standing query and what its client was told."""
 
     def __init__(self, books: Books, place: Place, wanted: Wanted, *, is_filter: bool) -> None:
+        self._books = books
         self.told: list[tuple[list[str], str, bool]] = []
         self.encoded = 0
         self.vector: Vector | None = vector_of(WANTED)
@@ -66,9 +67,9 @@ class Stand:
     async def _mean(self) -> Wanted:
         return self.wanted
 
-    async def _encode(self) -> Vector | None:
+    async def _encode(self) -> Wanted:
         self.encoded += 1
-        return self.vector
+        return replace(self.wanted, vector=self.vector, sight=self._books.sight)
 
     async def _say(self, hits: Sequence[Hit], cursor: str, *, restarted: bool) -> None:
         names = [os.path.basename(hit.files[0].path).decode() for hit in hits]

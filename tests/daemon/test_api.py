@@ -20,6 +20,7 @@ from imgqd.records import Found, Metadata
 from imgqd.results import result
 from imgqd.search import Answer
 from imgqd.server import Problem
+from imgqd.stock import InUse, UnknownName
 
 
 @pytest.fixture
@@ -52,6 +53,8 @@ def test_hello_says_who_is_there(desk: Desk) -> None:
         "models.list",
         "models.use",
         "models.pull",
+        "models.import",
+        "models.drop",
         "subscribe",
         "unsubscribe",
         "shutdown",
@@ -268,8 +271,31 @@ def test_a_download_that_fails_keeps_its_code_and_words(desk: Desk) -> None:
 
 
 def test_models_are_listed_with_the_active_one(desk: Desk) -> None:
-    assert desk.ask("models.list") == {"active": "demo", "available": ["fast"], "migrating": None}
+    listed = {"active": "demo", "available": ["demo", "fast"], "migrating": None}
+    assert desk.ask("models.list") == listed
+    assert desk.ask("models.use", name="best") == listed
+    assert desk.core.asked == [("check", "best"), ("use_model", ("best",))]
     assert desk.refusal("models.use", name=3) == ("usage", "name is a text")
+
+
+@pytest.mark.parametrize(("name", "code"), [("fats", "usage"), ("ViT-B-32/none", "not_found")])
+def test_a_name_that_no_model_has_is_refused_before_anything_is_written(
+    desk: Desk, name: str, code: str
+) -> None:
+    desk.prepare = lambda core: setattr(core, "unknown", "did you mean fast?")
+    assert desk.refusal("models.use", name=name) == (code, "did you mean fast?")
+    assert desk.core.asked == [("check", name)]
+
+
+def test_a_model_is_imported_from_a_path_and_dropped_by_its_name(desk: Desk) -> None:
+    desk.ask("models.import", path="/p/weights.safetensors", **{"as": "ViT-B-32/openai"})
+    assert desk.core.asked == [("import", (b"/p/weights.safetensors", "ViT-B-32/openai"))]
+    assert desk.refusal("models.import", path="weights.safetensors")[0] == "usage"
+    desk.ask("models.drop", name="fast")
+    assert desk.core.asked == [("drop", ("fast",))]
+    for error, code in ((InUse("it answers"), "unavailable"), (UnknownName("no"), "not_found")):
+        desk.prepare = lambda core, error=error: setattr(core, "fails", error)  # type: ignore[misc]
+        assert desk.refusal("models.drop", name="demo") == (code, str(error))
 
 
 def test_shutdown_asks_the_daemon_to_stop(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -117,6 +117,17 @@ def test_a_model_that_is_ready_says_where_it_comes_from(monkeypatch: pytest.Monk
     assert "from /m: " in model("ready", "local-dir:/m").detail
 
 
+def test_a_move_to_another_model_is_fine_unless_somebody_has_to_do_something() -> None:
+    moving = {"to": "best", "done": 2, "total": 5, "waits": None, "stuck": False}
+    said = "5 vectors; 2 of 5 seen by best, which comes next"
+    assert model("ready", migrating=moving).detail.endswith(said)
+    paused = model("ready", migrating={**moving, "waits": "paused"})
+    assert (paused.state, paused.detail.endswith(f"{said}: paused")) == ("fine", True)
+    missing = {**moving, "waits": "it must be fetched first", "stuck": True}
+    stuck = model("ready", migrating=missing)
+    assert (stuck.state, stuck.remedy) == ("warning", "imgqctl model use fast ends the move")
+
+
 def test_a_missing_model_is_fetched_if_it_can_be() -> None:
     missing = model("missing", "hf-hub:a/b c")
     assert missing.state == "bad"

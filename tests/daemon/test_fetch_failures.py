@@ -1,5 +1,6 @@
 """Downloads that fail: each leaves a clear state, and says what to do."""
 
+import asyncio
 import socket
 import threading
 from collections import deque
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from daemon.machine import MODEL, REPO, SAFE, SIZE, WEIGHTS, Machine, connected, safetensors
+from imgqd import child
 
 pytestmark = pytest.mark.system
 
@@ -159,3 +161,34 @@ def test_a_name_that_means_no_download_is_refused(
     assert answer[0] == code
     assert hint in answer[1]
     assert machine.hub.asked == []
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "code", "hint"),
+    [
+        ("nowhere", None, "not_found", "does not exist"),
+        ("here", None, "not_found", "has no open_clip_config.json"),
+        ("here", "ViT-B-32/nothing", "not_found", "ViT-B-32 comes as openai"),
+        ("here", "fats", "not_found", "did you mean fast?"),
+        ("here", "demo", "usage", "--as"),
+        ("here", "hf-hub:a/b/c", "not_found", "hf-hub:ORG/NAME"),
+        ("here", MODEL, "not_found", "has no open_clip_model.safetensors"),
+    ],
+)
+def test_what_cannot_be_imported_is_said_in_one_line(
+    machine: Machine, tmp_path: Path, path: str, name: str | None, code: str, hint: str
+) -> None:
+    (tmp_path / "here").mkdir(exist_ok=True)
+
+    async def scene() -> None:
+        process = await machine.start()
+        try:
+            await process.call("import", {"path": str(tmp_path / path), "name": name})
+        finally:
+            await process.stop()
+
+    with pytest.raises(child.Refused) as caught:
+        asyncio.run(scene())
+    assert (caught.value.code, hint in caught.value.text) == (code, True), caught.value.text
+    assert "\n" not in caught.value.text
+    assert machine.blobs() == []

@@ -37,7 +37,7 @@ HOMES = {
     "pyseccomp": {"decoder/sandbox"},
     "torch": {"towers"},
     "open_clip": {"towers"},
-    "huggingface_hub": {"fetch", "weights", "faults"},
+    "huggingface_hub": {"fetch", "importing", "weights", "faults"},
     "httpx2": {"fetch", "faults"},
 }
 CHILDREN = {"imgqd.decoder", "imgqd.embedder", "imgqd.fetch"}

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from daemon.shelf import DIM, Shelf, vector_of
+from daemon.shelf import DIM, MODEL, Shelf, vector_of
 from imgqd import search
 from imgqd.catalog import Reader
 from imgqd.index import Index
-from imgqd.library import Library
+from imgqd.library import Library, Sight
 from imgqd.meaning import Line
 from imgqd.query import Sort, parse
 from imgqd.query.sql import Condition
@@ -33,11 +33,10 @@ class Books(Library):
 
     def __init__(self, shelf: Shelf, *, indexed: bool = True) -> None:
         self.shelf = shelf
-        self.index = None
-        if indexed:
-            self.index = Index(DIM)
-            for images, vectors in shelf.reader.vectors(shelf.model, DIM):
-                self.index.add(images, vectors)
+        index = Index(DIM)
+        for images, vectors in shelf.reader.vectors(shelf.model, DIM):
+            index.add(images, vectors)
+        self.sight = Sight(MODEL, shelf.model, index) if indexed else None
 
     async def read(self, question: Callable[[Reader], T]) -> T:
         return question(self.shelf.reader)
@@ -62,8 +61,9 @@ def ask(
     *,
     indexed: bool = True,
 ) -> Answer:
-    wanted = Wanted(vector, text)
-    return asyncio.run(search.run(Books(shelf, indexed=indexed), wanted, limit, offset))
+    books = Books(shelf, indexed=indexed)
+    wanted = Wanted(vector, text, sight=books.sight)
+    return asyncio.run(search.run(books, wanted, limit, offset))
 
 
 def names(answer: Answer) -> list[str]:

@@ -92,7 +92,7 @@ def test_a_filter_of_any_size_leaves_the_right_pictures_in_the_right_order(
     vector[0] += 5.0 * (seed % 3)
     vector /= np.linalg.norm(vector)
     where = f"(width * 7919 % {COUNT} < {part}{side})"
-    wanted = Wanted(vector, "", Condition(where))
+    wanted = Wanted(vector, "", Condition(where), sight=library.sight)
     near, _, left = asyncio.run(search.nearest(library, wanted, count))
     expected = by_hand(library, vector, where)[:count]
     np.testing.assert_allclose(
@@ -118,7 +118,9 @@ def test_a_filter_that_leaves_much_is_not_listed_unless_the_nearest_are_not_left
     vector = np.eye(1, DIM, dtype=np.float32)[0]
 
     def ask(where: str) -> int:
-        near, _, _ = asyncio.run(search.nearest(library, Wanted(vector, "", Condition(where)), 8))
+        near, _, _ = asyncio.run(
+            search.nearest(library, Wanted(vector, "", Condition(where), sight=library.sight), 8)
+        )
         return len(near)
 
     assert ask("(width >= 0)") == 8

@@ -13,7 +13,7 @@ from daemon.stand import WANTED, Books, fill, raw_pair, stand, start, unseen
 from imgqd import standing
 from imgqd.bell import Bell
 from imgqd.catalog import Reader
-from imgqd.records import Indexed, Picture, Vector
+from imgqd.records import Indexed, Picture
 from imgqd.search import Wanted
 from imgqd.standing import Place, Standing, begin
 
@@ -254,8 +254,8 @@ def test_it_sleeps_until_the_bell_rings(shelf: Shelf, books: Books) -> None:
         async def say(*_: object, **__: object) -> None:
             told.set()
 
-        async def encode() -> Vector:
-            return vector_of(WANTED)
+        async def encode() -> Wanted:
+            return Wanted(vector_of(WANTED), sight=books.sight)
 
         async def mean() -> Wanted:
             return Wanted()

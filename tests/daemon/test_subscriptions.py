@@ -32,12 +32,21 @@ def shelved(core: FakeCore) -> None:
     async def settled() -> None:
         core.asked.append(("settled", ()))
 
-    core.library = SimpleNamespace(read=read, model_id=None, arrivals=0, index=None, model=None)
+    core.library = SimpleNamespace(read=read, model_id=None, arrivals=0, sight=None)
 
     async def learnt() -> None:
         core.asked.append(("learnt", ()))
 
     core.models.settled, core.models.learnt = settled, learnt
+
+
+def with_a_model(core: FakeCore) -> None:
+    """Give the fake core's catalog a model that answers."""
+    shelved(core)
+    model = SimpleNamespace(name="demo", dim=4)
+    index = SimpleNamespace(search=lambda *_: ([], []), judge=lambda *_: None)
+    core.library.sight = SimpleNamespace(number=1, model=model, index=index)
+    core.library.model_id = 1
 
 
 @pytest.fixture
@@ -105,7 +114,7 @@ def test_a_connection_has_so_many_subscriptions_and_may_exchange_them(desk: Desk
 def test_words_are_encoded_only_once_they_are_judged_as_always() -> None:
     async def scene() -> list[Any]:
         core = FakeCore()
-        shelved(core)
+        with_a_model(core)
         learnt = asyncio.Event()
         core.models.learnt = learnt.wait
         session = SimpleNamespace(subscriptions={}, drop=lambda: None)
@@ -120,7 +129,7 @@ def test_words_are_encoded_only_once_they_are_judged_as_always() -> None:
         subscriptions.closed(cast("Session", session))
         return [before, core.asked]
 
-    assert asyncio.run(scene()) == [[], [("encode", "a cat")]]
+    assert asyncio.run(scene()) == [[], [("settled", ()), ("encode", "a cat")]]
 
 
 @pytest.mark.parametrize(
@@ -131,7 +140,7 @@ def test_a_client_that_cannot_be_told_any_more_is_hung_up_on(
 ) -> None:
     async def scene() -> list[str]:
         core = FakeCore()
-        shelved(core)
+        with_a_model(core)
         dropped: list[str] = []
         session = SimpleNamespace(subscriptions={}, drop=lambda: dropped.append("dropped"))
 

@@ -73,6 +73,28 @@ def test_vectors_are_of_unit_length_and_of_the_models_dimension() -> None:
     np.testing.assert_allclose(np.linalg.norm(vectors.reshape(2, -1), axis=1), 1, atol=1e-5)
 
 
+TEXTS = ["", "a dog", "DOG & cat, two of them; on a boat?", "naïve 犬 🐕", "word " * 90]
+
+
+@pytest.mark.parametrize("texts", [TEXTS, *([one] for one in TEXTS)], ids=len)
+def test_a_text_is_encoded_up_to_its_end_and_the_vector_is_the_models_own(
+    texts: list[str],
+) -> None:
+    towers, _ = loaded("text")
+    here = towers._need()
+    with torch.inference_mode():
+        whole = here.model.encode_text(here.tokenize(texts), normalize=True).numpy()
+    lengths: list[int] = []
+    here.model.transformer.register_forward_hook(
+        lambda _, given, __: lengths.append(given[0].shape[1])
+    )
+    for _ in range(2):
+        vectors = np.frombuffer(towers.texts({"texts": texts}), np.float32).reshape(len(texts), -1)
+        np.testing.assert_allclose(vectors, whole, atol=1e-5)
+    longest = max(int((row != 0).sum()) for row in here.tokenize(texts))
+    assert lengths == [longest, longest]
+
+
 def test_a_process_for_pictures_keeps_no_text_tower_and_refuses_texts() -> None:
     towers, _ = loaded("image")
     with pytest.raises(Fault, match="embeds pictures"):
@@ -83,3 +105,22 @@ def test_a_process_for_pictures_keeps_no_text_tower_and_refuses_texts() -> None:
 def test_a_device_that_is_not_there_is_a_fault_that_says_what_to_set() -> None:
     with pytest.raises(Fault, match="auto or cpu"):
         loaded("image", device="cuda")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ModuleNotFoundError("No module named 'transformers'"),
+        RuntimeError("Please `pip install transformers` to use pre-trained HuggingFace models"),
+    ],
+)
+def test_words_that_need_transformers_say_which_extra_brings_it(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def create(*_: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr("imgqd.towers._create", create)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(Fault, match=r"pip install 'imgq\[siglip\]'"):
+        loaded("text")

@@ -27,18 +27,18 @@ PHOTOGRAPHS = Path(__file__).parents[2].parent / "shared" / "corpus" / "dev" / "
 Rows = NDArray[np.float32]
 
 
-def saved_in(base: Path) -> Path:
+def saved_in(base: Path, architecture: str = ARCHITECTURE) -> Path:
     """Return a folder with the model, as open_clip's `local-dir:` wants it; made at first."""
-    folder = base / ARCHITECTURE
+    folder = base / architecture
     if folder.is_dir():
         return folder
     with torch.random.fork_rng(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.manual_seed(32)
-        model = open_clip.create_model(ARCHITECTURE)
+        model = open_clip.create_model(architecture)
     folder.mkdir()
     safetensors.torch.save_file(model.state_dict(), folder / "open_clip_model.safetensors")
-    config = open_clip.get_model_config(ARCHITECTURE)
+    config = open_clip.get_model_config(architecture)
     save_config_for_hf(model, folder / "open_clip_config.json", config)
     return folder
 

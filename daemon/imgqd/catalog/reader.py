@@ -11,11 +11,20 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from imgqd.catalog import arrivals, names, near, pairs
+from imgqd.catalog import arrivals, names, near, pairs, sets
 from imgqd.catalog.store import BELOW, below, open_readonly
 from imgqd.query import Sort
 from imgqd.query.sql import FUNCTIONS, Condition
-from imgqd.records import Arrival, FileRow, Found, Stamp, Totals, Vector
+from imgqd.records import (
+    Arrival,
+    FileRow,
+    Found,
+    Lacking,
+    Stamp,
+    Totals,
+    Vector,
+    VectorSet,
+)
 
 _TAKEN: Final = (
     "coalesce(image.taken, (SELECT strftime('%Y-%m-%dT%H:%M:%S', max(mtime_ns) / 1000000000, "
@@ -192,6 +201,24 @@ class Reader:
             "SELECT data FROM vector WHERE model = ? AND image = ?", (model, image)
         ).fetchone()
         return None if row is None else np.frombuffer(row[0], np.float16).astype(np.float32)
+
+    def sets(self) -> list[VectorSet]:
+        """Return the models that have vectors, and how many."""
+        return sets.sets(self._db)
+
+    def model(self, number: int) -> tuple[int, str, str] | None:
+        """Return (number, key, name) of a model."""
+        query = "SELECT id, key, name FROM model WHERE id = ?"
+        row: tuple[int, str, str] | None = self._db.execute(query, (number,)).fetchone()
+        return row
+
+    def lacking(self, seen_by: int, model: int, after: int, limit: int) -> list[Lacking]:
+        """Return live pictures, by ids from `after` on, that one model has seen and `model` not."""
+        return sets.lacking(self._db, seen_by, model, after, limit)
+
+    def moved(self, before: int, model: int) -> tuple[int, int]:
+        """Return (live pictures that one model has seen, how many of them `model` has, too)."""
+        return sets.counted(self._db, before, model)
 
     def oldest_pending(self) -> float | None:
         """Return when the oldest pending change was noticed, or None."""

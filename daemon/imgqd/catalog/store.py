@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -151,6 +152,24 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         if isinstance(error, sqlite3.Error) and _kind(error) in _DISK:
             raise DiskTrouble(_words(error)) from error
         raise
+
+
+def shrink(connection: sqlite3.Connection, path: Path) -> bool:
+    """Give unused pages back to the disk; False where there is no room to do it, or it failed.
+
+    SQLite writes all of it anew beside the old: readers go on with that.
+    """
+    if shutil.disk_usage(path.parent).free < 3 * path.stat().st_size:
+        return False
+    try:
+        connection.execute("VACUUM")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    except sqlite3.Error as error:
+        if _kind(error) not in _DISK:
+            raise
+        log.warning("the catalog stays as large as it was: %s", _words(error))
+        return False
+    return True
 
 
 @contextlib.contextmanager

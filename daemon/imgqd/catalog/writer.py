@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Final
 
 from imgqd import sidecar
-from imgqd.catalog import roots, sidecars, work
+from imgqd.catalog import roots, sets, sidecars, work
 from imgqd.catalog.files import Files
 from imgqd.catalog.live import settle
 from imgqd.catalog.near import Near
-from imgqd.catalog.store import setting_aside, transaction
-from imgqd.records import Change, Failed, Indexed, Model, Observed, Root, Work
+from imgqd.catalog.store import setting_aside, shrink, transaction
+from imgqd.records import Change, Failed, Indexed, Model, Observed, Root, Vector, Work
 
 _KEEP: Final = 7 * 86400.0
 """Seconds for which the vectors of pictures that went away are kept, should they come back."""
@@ -31,6 +31,7 @@ class Writer:
     """The one connection that writes; use it in one thread."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._db = setting_aside(path)
         self._files = Files(self._db)
         self._near = Near(self._db)
@@ -171,6 +172,23 @@ class Writer:
         """Make one file of every live image without a vector of the model pending again."""
         with transaction(self._db):
             return work.requeue_without_vector(self._db, model, now)
+
+    def put_vectors(self, model: int, vectors: Sequence[tuple[int, Vector]]) -> None:
+        """Store (image, vector) of a model that does not answer yet."""
+        with transaction(self._db):
+            sets.put(self._db, model, vectors)
+
+    def drop_vectors(self, model: int, most: int) -> int:
+        """Delete so many vectors of a model at most, and return how many those were."""
+        with transaction(self._db):
+            return sets.drop(self._db, model, most)
+
+    def shrink(self) -> bool:
+        """Give the room of what was deleted back to the disk, and return whether that went well.
+
+        Takes seconds for a large catalog, in which nothing is stored and questions are answered.
+        """
+        return shrink(self._db, self._path)
 
     def tidy(self, now: float) -> int:
         """Forget the pictures that have been gone for a week, and return their number."""

@@ -1,0 +1,161 @@
+"""What is to be reached, and where the figure comes from: the table at the head of the page.
+
+Goals are those of two cores without a GPU. A benchmark says its figures by name
+(`Result.figures`); whatever was not run has none, and the table says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from measure import Table, ms, number
+
+
+def _seconds(value: float) -> str:
+    return f"{number(value)} s" if value >= 1 else ms(value)
+
+
+def _times(value: float) -> str:
+    return f"{number(value)} times"
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.0f} %"
+
+
+def _megabytes(value: float) -> str:
+    return f"{value / 1e6:,.0f} MB"
+
+
+def _count(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """One row: a figure of one benchmark, and the least or the most that it may be.
+
+    `result` is a file's name in benchmarks/results without its ending; `note` is what
+    a reader must know in any case, `why` the reason where it is missed.
+    """
+
+    what: str
+    result: str
+    figure: str
+    written: Callable[[float], str]
+    most: float | None = None
+    least: float | None = None
+    note: str = ""
+    why: str = ""
+
+    def is_met(self, value: float) -> bool:
+        """Return whether a figure is good enough."""
+        return (self.most is None or value <= self.most) and (
+            self.least is None or value >= self.least
+        )
+
+    @property
+    def limit(self) -> str:
+        """The goal as a person reads it."""
+        limits = [
+            (sign, of) for sign, of in (("≤", self.most), ("≥", self.least)) if of is not None
+        ]
+        return ", ".join(f"{sign} {self.written(of)}" for sign, of in limits) or "stated"
+
+    def distance(self, value: float) -> str:
+        """Return how far a figure that is not good enough is from the goal."""
+        limit = self.most if self.most is not None else self.least
+        assert limit is not None
+        if limit == 0:
+            return f"by {self.written(value)}"
+        return f"{number(value / limit)} times the goal"
+
+
+GOALS: Final = (
+    Goal(
+        "indexing 12 MP photographs, same model, times rclip",
+        "rivals", "times_rclip", _times, least=2.5,
+        why="without a quick half precision the forward pass alone, which all share, takes half "
+        "of rclip's CPU time: were decoding free, twice rclip would be the most",
+    ),
+    Goal(
+        "share of the embedder's time that is the forward pass (where decoders keep up)",
+        "embedding", "forward_share", _percent, least=0.9,
+    ),
+    Goal(
+        "else: share of the time in which decoders are busy",
+        "rivals", "decoders_busy", _percent, least=0.9,
+        note="counts only where the row before is missed",
+    ),
+    Goal(
+        "query, uncached text, 100,000 pictures: median",
+        "queries", "new_p50_s", _seconds, most=0.015,
+    ),
+    Goal("the same, 99 %", "queries", "new_p99_s", _seconds, most=0.04),
+    Goal("query, cached text: median", "queries", "cached_p50_s", _seconds, most=0.005),
+    Goal(
+        "99 % of uncached queries while a bulk import runs, times the quiet",
+        "pressure", "busy_times_quiet", _times, most=2.0,
+    ),
+    Goal(
+        "whole `imgq` process, more than `python -c pass`",
+        "start", "more_s", _seconds, most=0.06,
+    ),
+    Goal(
+        "`rclip -n` on the same library, times whole `imgq` process",
+        "rivals", "process_times_rclip", _times, least=50.0,
+    ),
+    Goal(
+        "file saved → found, embedder warm: more than settling",
+        "changes", "saved_warm_s", _seconds, most=0.3,
+    ),
+    Goal("the same, embedder cold", "changes", "saved_cold_s", _seconds, most=5.0),
+    Goal(
+        "first answer after start, 100,000 pictures",
+        "queries", "first_answer_s", _seconds, most=2.5,
+    ),
+    Goal(
+        "folder of 10,000 pictures renamed → found under the new name",
+        "changes", "renamed_s", _seconds, most=3.0,
+    ),
+    Goal("decoded or embedded for it", "changes", "renamed_decoded", _count, most=0.0),
+    Goal("full rescan, 100,000 unchanged files", "changes", "rescan_s", _seconds, most=1.5),
+    Goal("idle: CPU time in 60 s, all processes", "idle", "cpu_s", _seconds, most=0.02),
+    Goal(
+        "idle: wake-ups of the busiest thread in 60 s (six looks at the folders)",
+        "idle", "wakes", _count, most=14.0,
+    ),
+    Goal(
+        "idle memory, all processes, 100,000 pictures, text ready",
+        "queries", "idle_bytes", _megabytes, most=250e6,
+    ),
+    Goal(
+        "memory while indexing 50 MP pictures, all processes",
+        "pressure", "large_bytes", _megabytes,
+    ),
+    Goal(
+        "the same: the second half's peak, times the first half's",
+        "pressure", "large_growth", _times, most=1.1,
+    ),
+)  # fmt: skip
+
+
+def table(results: Mapping[str, Mapping[str, Any]]) -> Table:
+    """Return the table of all goals; `results` are the kept ones by name."""
+    rows = tuple((goal.what, goal.limit, *_outcome(goal, results)) for goal in GOALS)
+    return Table(("what", "goal", "figure", "outcome"), rows)
+
+
+def _outcome(goal: Goal, results: Mapping[str, Mapping[str, Any]]) -> tuple[str, str]:
+    value = results.get(goal.result, {}).get("figures", {}).get(goal.figure)
+    if value is None:
+        return "", f"not run (`{goal.result}.py`)"
+    if goal.most is None and goal.least is None:
+        outcome = "stated"
+    elif goal.is_met(value):
+        outcome = "met"
+    else:
+        outcome = f"**missed**, {goal.distance(value)}{goal.why and f': {goal.why}'}"
+    return goal.written(value), f"{outcome}; {goal.note}" if goal.note else outcome

@@ -1,0 +1,81 @@
+"""Batches of pixels and the model that they were made for, when another one takes over."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Callable, Sequence
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+
+from imgqd.bell import Bell
+from imgqd.decode import Decoders
+from imgqd.embed import NoModel, PictureEmbedder
+from imgqd.library import Library
+from imgqd.pipeline import Pipeline, _Decoded
+from imgqd.records import Picture, Stamp, Work
+
+
+class Eyes:
+    """The embedders of the models 1 and 2; what `then` does happens while one is at work."""
+
+    def __init__(self) -> None:
+        self.library = SimpleNamespace(model_id=1)
+        self.asked: list[int] = []
+        self.then: Callable[[], None] = lambda: None
+        self.ends: set[int] = set()
+        self.of = functools.cache(self._of)
+
+    def _of(self, number: int) -> PictureEmbedder | None:
+        async def embed(pixels: Sequence[bytes]) -> Any:
+            self.asked.append(number)
+            self.then()
+            if number in self.ends:
+                raise NoModel("another model takes over")
+            return [np.full(4, number, np.float32) for _ in pixels]
+
+        return cast("PictureEmbedder", SimpleNamespace(embed=embed, batch=8))
+
+    def vectors(self, *models: int) -> list[float] | None:
+        """Return the numbers of the models that made the vectors of a batch, None without any."""
+        work = Work(1, 1, b"/a", Stamp(1, 2, 3, 4, 5), 0.0, 0)
+        picture = Picture(b"h", "png", 4, 3)
+        batch = [_Decoded(work, picture, None, b"", model) for model in models]
+        pipeline = Pipeline(
+            cast("Library", self.library), cast("Decoders", None), self.of, Bell(), lambda _: None
+        )
+
+        async def scene() -> Any:
+            async with asyncio.timeout(5):
+                return await pipeline._vectors(batch)
+
+        made = asyncio.run(scene())
+        assert pipeline.trouble is None
+        return None if made is None else [float(one[0]) for one in made]
+
+
+def test_pixels_go_to_the_model_that_they_were_made_for() -> None:
+    assert Eyes().vectors(1, 1) == [1.0, 1.0]
+
+
+def test_pixels_of_a_model_that_does_not_answer_any_more_go_to_nobody() -> None:
+    eyes = Eyes()
+    eyes.library.model_id = 2
+    assert eyes.vectors(1, 1) is None
+    assert eyes.vectors(2, 1) is None
+    assert eyes.asked == []
+
+
+def test_a_model_that_gives_way_in_the_middle_of_a_batch_is_no_trouble_and_not_waited_for() -> None:
+    eyes = Eyes()
+    eyes.ends, eyes.then = {1}, lambda: setattr(eyes.library, "model_id", 2)
+    assert eyes.vectors(1) is None
+    assert eyes.asked == [1]
+
+
+def test_what_it_still_made_in_that_moment_is_its_own() -> None:
+    eyes = Eyes()
+    eyes.then = lambda: setattr(eyes.library, "model_id", 2)
+    assert eyes.vectors(1) == [1.0]
