@@ -200,8 +200,7 @@ async def _assemble(
     leave = Leave(changed, core.at_rest, lambda: core.pipeline.is_idle)
     core.models = Models(settings.model, library, decoders, leave, core.let_work)
     core.pipeline = Pipeline(library, decoders, core.models.pictures_of, changed, core.follow_later)
-    people = Decoders(min(2, os.cpu_count() or 1), settings.limits, urgent=True)
-    core.thumbnails = Thumbnails(people, paths.thumbnail_folder())
+    core.thumbnails = Thumbnails(settings.limits, paths.thumbnail_folder())
     core.repertoire = Repertoire(library, core.pipeline, core.thumbnails)
     core.status = Status(
         importlib.metadata.version("imgq"),

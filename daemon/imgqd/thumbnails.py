@@ -29,14 +29,17 @@ SIZES: Final = {128: b"normal", 256: b"large", 512: b"x-large", 1024: b"xx-large
 _IDLE: Final = 30.0
 """Seconds after the last thumbnail when the decoders end."""
 
+_MOST: Final = 2
+"""Decoders for thumbnails, on more than one core."""
+
 _SECOND: Final = 10**9
 
 
 class Thumbnails:
     """The folder of thumbnails, and decoders of its own: bulk work makes no person wait."""
 
-    def __init__(self, decoders: Decoders, folder: Path) -> None:
-        self._decoders = decoders
+    def __init__(self, limits: LimitSettings, folder: Path) -> None:
+        self._decoders = Decoders(min(_MOST, os.cpu_count() or 1), limits, urgent=True)
         self._folder = os.path.realpath(os.fsencode(folder))
         self._making = 0
         self._rest: asyncio.Task[None] | None = None
