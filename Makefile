@@ -37,7 +37,7 @@ system: .venv/installed
 # Every fault, with the long runs of what a person's disk does to the daemon that make test leaves out.
 faults: .venv/installed
 	@$(BIN)/python -m pytest tests/system/test_faults_*.py tests/system/test_machine.py \
-		tests/system/test_lifetime.py tests/daemon/test_sandbox.py tests/daemon/test_corpus.py
+		tests/system/test_lifetime.py tests/system/test_move.py tests/daemon/test_sandbox.py tests/daemon/test_corpus.py
 
 soak: .venv/installed
 	@$(BIN)/python tests/soak.py --minutes $(MINUTES)
