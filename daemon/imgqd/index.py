@@ -138,12 +138,19 @@ class Index:
             kept = np.flatnonzero((ids[0] >= 0) & self._present[ids[0]])[:count]
         return ids[0][kept].tolist(), scores[0][kept].tolist()
 
-    def some(self, count: int) -> list[int]:
-        """Return so many ids, or all, that stand for the library as its sample does."""
+    def some(self, query: Vector, count: int) -> list[int]:
+        """Return the ids of so many pictures, or all, that stand for those near a query."""
         with self._lock:
             self._refresh_sample()
-            ids: list[int] = self._sampled[:count].tolist()
+            sample, sampled = self._sample, self._sampled
+        nearest = np.argsort(sample @ query)[::-1][:count]
+        ids: list[int] = sampled[nearest].tolist()
         return ids
+
+    def count(self, images: NDArray[np.int64]) -> int:
+        """Return how many of these ids are in."""
+        with self._lock:
+            return int(np.count_nonzero(self._present[images[images < len(self._present)]]))
 
     def learn(self, phrases: Vector) -> None:
         """Take the vectors of the everyday phrases that words are judged by (shape (n, dim))."""

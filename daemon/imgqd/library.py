@@ -136,7 +136,7 @@ class Library:
         return await asyncio.get_running_loop().run_in_executor(self._reading, self.ask, question)
 
     async def matching(self, where: Condition) -> NDArray[np.int64]:
-        """Return the ids of live images that meet a condition.
+        """Return the ids of images that meet a condition, of some that are not live, too.
 
         While nothing is written a condition is answered once: a person who types goes on
         with the same filters at each key.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
@@ -256,3 +257,16 @@ def test_of_the_files_of_a_picture_the_one_that_meets_the_filters_is_shown(
     hit = asyncio.run(search.run(Books(shelf), asked, 20, 0)).hits[0]
     assert hit.files[0].path == os.fsencode(shelf.base / first)
     assert len(hit.files) == 3
+
+
+def test_what_no_online_file_shows_is_neither_answered_nor_counted_by_a_filter(
+    shelf: Shelf,
+) -> None:
+    shelf.put("one/a.png", b"a")
+    shelf.put("two/b.png", b"b")
+    shelf.offline(shelf.root("two"))
+    every = Wanted(vector_of(b"b"), where=Condition("image.format = 'png'"))
+    books = Books(shelf)
+    near, _, left = asyncio.run(search.nearest(books, replace(every, sight=books.sight), 20))
+    assert books.shelf.reader.matching(every.where or Condition("1")).tolist() == [1, 2]
+    assert ([image for image, _ in near], left) == ([1], 1)
