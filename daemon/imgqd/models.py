@@ -14,12 +14,12 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any
 
-from imgqd import presets, stock
+from imgqd import phrases, presets, stock
 from imgqd.config import ModelSettings
 from imgqd.decode import Decoders
 from imgqd.embed import ModelState, NoModel, PictureEmbedder
 from imgqd.engine import Engine
-from imgqd.library import Library
+from imgqd.library import Library, Sight
 from imgqd.moving import Leave
 from imgqd.records import Vector
 from imgqd.succession import Succession
@@ -211,16 +211,23 @@ class Models:
         else:
             log.error("model %s is %s: %s", self.name, state.state, state.detail)
         self._state = state
-        sight = self._library.sight
+        sight = None if model is None else self._library.sight
         self._settled.set()
         self._changed.ring()
         self._ready()
-        if model is not None and (phrases := await engine.phrases()) is not None:
-            assert sight is not None
-            sight.index.learn(phrases)  # not the library's: another may answer by now
+        learnt = None if sight is None else await self._learn(sight, engine)
         self._learnt.set()
         if is_predecessor:
             self._succession.begin(self._settings)
+        if sight is not None and learnt is not None:
+            await phrases.keep(self._library, sight.number, learnt)
+
+    async def _learn(self, sight: Sight, engine: Engine) -> Vector | None:
+        """Let words be judged by the everyday phrases."""
+        learnt = await phrases.asked(self._library, sight.number, engine)
+        if learnt is not None:
+            sight.index.learn(learnt)  # not the library's: another may answer by now
+        return learnt
 
     async def _load_predecessor(self) -> bool:
         """Load the model that answered before the restart, if another one is wanted now.

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, Final
 
+from imgqd import phrases
 from imgqd.config import ModelSettings
 from imgqd.decode import Decoders
 from imgqd.engine import Engine
@@ -109,9 +110,11 @@ class Succession:
             log.error("%s cannot take over: %s", engine.settings.name, state.detail)
             self._leave.changed.ring()
             return
-        # Now, and not at the end: then nobody waits for them.
-        phrases = await engine.phrases()
         number = await self._library.number(model)
+        # Now, and not at the end: then nobody waits for them.
+        learnt = await phrases.asked(self._library, number, engine)
+        if learnt is not None:
+            await phrases.keep(self._library, number, learnt)
         before = self._engines[sight.number]
         move = self._move = Move(
             self._library,
@@ -122,13 +125,13 @@ class Succession:
         )
         log.info("moving from %s to %s", before.settings.name, engine.settings.name)
         if number == sight.number:  # the same weights by another name
-            await self._switch(engine, model, phrases, move)
+            await self._switch(engine, model, learnt, move)
             return
         await engine.text.stop()
         while True:
             await move.run()
             await self._awake(engine, model)
-            if await self._switch(engine, model, phrases, move):
+            if await self._switch(engine, model, learnt, move):
                 return
 
     async def _awake(self, engine: Engine, model: Model) -> None:
@@ -142,7 +145,7 @@ class Succession:
         self.obstacle = None
 
     async def _switch(
-        self, engine: Engine, model: Model, phrases: Vector | None, move: Move
+        self, engine: Engine, model: Model, learnt: Vector | None, move: Move
     ) -> bool:
         """Exchange what answers, unless a picture came meanwhile that the next has not seen."""
         async with self.changing:
@@ -150,7 +153,7 @@ class Succession:
             assert sight is not None
             before = self._engines[sight.number]
             self._engines[move.number] = engine
-            if not await self._library.switch(model, phrases, move.left_out):
+            if not await self._library.switch(model, learnt, move.left_out):
                 del self._engines[move.number]
                 return False
             if move.number != sight.number:

@@ -56,6 +56,35 @@ def test_words_are_judged_as_always_only_after_the_everyday_phrases_are_known(
     asyncio.run(scene())
 
 
+def test_a_model_is_asked_for_the_everyday_phrases_once_and_never_again(
+    stage: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene() -> None:
+        async with stage() as one:
+
+            async def again(name: str) -> tuple[int, Any]:
+                await one.models.stop()
+                one.models = one._models(name)
+                await one.ready()
+                await one.until(lambda: not one.models._tasks)
+                return len(one.encoders[name][-1].asked), one.library.index._phrases
+
+            asked, first = await again("demo")
+            assert asked == len(PHRASES)
+            asked, second = await again("demo")
+            assert asked == 0
+            assert (first == second).all()
+            # Of another model they are others; of other phrases, too.
+            assert (await again("third"))[0] == len(PHRASES)
+            assert (await again("demo"))[0] == 0
+            monkeypatch.setattr("imgqd.phrases.PHRASES", (*PHRASES, "one more"))
+            monkeypatch.setattr("imgqd.engine.PHRASES", (*PHRASES, "one more"))
+            assert (await again("demo"))[0] == len(PHRASES) + 1
+            assert (await again("demo"))[0] == 0
+
+    asyncio.run(scene())
+
+
 @pytest.mark.parametrize(("state", "fails_at"), [("missing", None), ("failed", None), ("ready", 3)])
 def test_nobody_waits_for_phrases_that_will_not_be_known(
     stage: Any, state: str, fails_at: int | None
@@ -106,6 +135,7 @@ def test_phrases_that_the_model_before_was_asked_for_do_not_reach_the_next(stage
     async def scene() -> None:
         async with stage() as one:
             [encoder] = one.encoders["demo"]
+            encoder.fails_at = 3  # so that they are not known, and asked again
             await one.ready()
             await one.put(b"a")
         async with stage() as one:
