@@ -28,6 +28,7 @@ from measure import (
 )
 
 from house import picture
+from walked import bare_walk
 
 _SETTLE: Final = 0.3
 """Seconds: the default of `watch.settle`."""
@@ -176,19 +177,6 @@ def _rescans(base: Path, count: int) -> tuple[list[float], list[float]]:
             floors.append(time.monotonic() - began)
         house.stop()
     return scans, floors
-
-
-def bare_walk(folder: bytes) -> int:
-    """Return the number of files below a folder, having asked the disk about each."""
-    files = 0
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                files += bare_walk(entry.path)
-            else:
-                entry.stat(follow_symlinks=False)
-                files += 1
-    return files
 
 
 def _table(title: str, sides: dict[str, list[float]]) -> Table:

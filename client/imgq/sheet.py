@@ -73,9 +73,13 @@ def write(
         if output is None:
             os.makedirs(folder, mode=0o700, exist_ok=True)
         number, name = tempfile.mkstemp(b".html", b".imgq-", os.path.dirname(target))
-        with open(number, "wb") as file:
-            file.write(page)
-        os.replace(name, target)
+        try:
+            with open(number, "wb") as file:
+                file.write(page)
+            os.replace(name, target)
+        except BaseException:
+            os.unlink(name)  # nothing half written stays, on a full disk or after Ctrl-C
+            raise
     except OSError as error:
         words = error.strerror or str(error)
         raise ImgqError(f"{readable_path(target)} cannot be written: {words}") from error

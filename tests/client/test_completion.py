@@ -36,6 +36,7 @@ def test_the_keys_are_those_that_the_daemon_knows() -> None:
     assert set(KEYS) == own | set(clauses.OPTIONS)
     assert set(KEYS["type"]) == set(filters.FORMATS)
     assert set(KEYS["ratio"]) == set(filters._SHAPES)
+    assert set(KEYS["is"]) == {*filters._KINDS, *filters._SHAPES}
     assert set(KEYS["has"]) == set(filters._KNOWN)
     assert set(KEYS["sort"]) <= set(clauses._SORTS)
 

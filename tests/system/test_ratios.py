@@ -22,6 +22,7 @@ from imgqd.catalog import Reader, Writer
 from imgqd.records import Observed, Stamp
 from imgqd.scan import Tally, differences
 from imgqd.scope import Scope
+from walked import bare_walk
 
 pytestmark = pytest.mark.system
 
@@ -98,7 +99,7 @@ def test_a_rescan_costs_less_than_six_bare_walks(tmp_path: Path) -> None:
     walks, rescans = [], []
     for _ in range(6):
         began = time.process_time()
-        assert _bare_walk(root) == files
+        assert bare_walk(root) == files
         walks.append(time.process_time() - began)
         began = time.process_time()
         tally = Tally()
@@ -123,15 +124,3 @@ def _unchanged(catalog: Path, root: bytes, files: int) -> None:
         observed = [Observed(path, Stamp.of(os.lstat(path)), 0.0, live=False) for path in paths]
         writer.apply(observed, {folder: row.id}, 0.0)
     writer.close()
-
-
-def _bare_walk(folder: bytes) -> int:
-    files = 0
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                files += _bare_walk(entry.path)
-            else:
-                entry.stat(follow_symlinks=False)
-                files += 1
-    return files

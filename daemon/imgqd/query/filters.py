@@ -180,22 +180,24 @@ def _amount(quantity: amounts.Quantity) -> Reader:
     return lambda text, _: amounts.read(text, quantity)
 
 
+_KINDS: Final[Mapping[str, Filter]] = {
+    "screenshot": Is("screenshot"),
+    "animated": Is("animated"),
+    "duplicate": Is("duplicate"),
+    "favorite": Between("rating", 5, 5),
+    "raw": Format("raw"),
+}
+
+
 def _is(text: str, context: Context) -> Reading:
     name = text.lower().replace("favour", "favor")
-    kinds: Mapping[str, Filter] = {
-        "screenshot": Is("screenshot"),
-        "animated": Is("animated"),
-        "duplicate": Is("duplicate"),
-        "favorite": Between("rating", 5, 5),
-        "raw": Format("raw"),
-    }
     if name in _SHAPES:
         return _shape(name, context)
-    if name not in kinds:
-        known = ", ".join((*kinds, *_SHAPES))
+    if name not in _KINDS:
+        known = ", ".join((*_KINDS, *_SHAPES))
         raise Unclear(f"no kind {text!r}: write one of {known}")
     means = "rating 5" if name.startswith("fav") else f"a {name}"
-    return Reading(kinds[name], {"animated": "animated", "raw": "camera raw"}.get(name, means))
+    return Reading(_KINDS[name], {"animated": "animated", "raw": "camera raw"}.get(name, means))
 
 
 def _has(text: str, _: Context) -> Reading:
