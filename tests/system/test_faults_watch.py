@@ -197,13 +197,16 @@ def test_a_storm_of_creations_and_deletions_leaves_nothing_and_costs_no_memory(
         for number in range(20):
             witness.book.create(house.pictures / f"stays-{number}.png", number)
         house.assert_true()
-        before = house.status().memory["imgqd"]
-        storm(house.pictures, count)
-        house.assert_true()
-        after = house.status().memory["imgqd"]
+        memory = [house.status().memory["imgqd"]]
+        for _ in range(3):
+            storm(house.pictures, count)
+            house.assert_true()
+            memory.append(house.status().memory["imgqd"])
     record_property("slowest_answer_s", round(witness.slowest, 3))
-    record_property("memory_mb", [before >> 20, after >> 20])
-    assert after - before < 40 << 20
+    record_property("memory_mb", [one >> 20 for one in memory])
+    # Some half a KB each: 65,536 paths in the inbox, as many on their way, 16,384 that settle.
+    # How many of them there are at once is chance; what stayed of a storm would come thrice.
+    assert max(memory) - memory[0] < 72 << 20
     assert witness.slowest < 10
 
 
