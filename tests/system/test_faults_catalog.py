@@ -8,6 +8,7 @@ import random
 import re
 import signal
 import sqlite3
+import struct
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -84,10 +85,23 @@ def test_a_log_that_is_cut_anywhere_costs_a_walk_and_nothing_more(plain_house: H
         log = house.catalog.with_name(f"{house.catalog.name}-wal")
         size = log.stat().st_size
         assert size > 0
-        os.truncate(log, (0, 32 + 24 + 100, chance.randrange(size), size - 1)[turn])
+        cut = (0, 32 + 24 + 100, chance.randrange(size), size - 1)[turn]
+        os.truncate(log, max(cut, folded(house.catalog)))
         house.start()
         house.assert_true()
     assert "set aside" not in house.log.read_text()
+
+
+def folded(catalog: Path) -> int:
+    """Return how many bytes of the log may be in the database already.
+
+    SQLite folds a page in only once the log is safe on the disk: no power cut takes those
+    bytes. Cutting them by hand lays old pages over new ones, which is damage like any other.
+    The place of the number of frames: `nBackfillAttempted` in sqlite.org/walformat.html.
+    """
+    index = catalog.with_name(f"{catalog.name}-shm").read_bytes()
+    (frames,) = struct.unpack_from("=I", index, 128)
+    return 32 + int(frames) * (24 + 4096) if frames else 0
 
 
 def spoil(house: House) -> None:
