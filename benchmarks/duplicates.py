@@ -64,8 +64,8 @@ class Eye:
             assert print_ is not None
             pixels.append(square)
             found.append((name, hand.size, print_))
-        data = self._towers.images({"pixels": b"".join(pixels)})
-        vectors = np.frombuffer(data, np.float32).reshape(len(found), -1)
+        made = self._towers.images({"pixels": b"".join(pixels)})
+        vectors = np.frombuffer(made["vectors"], np.float32).reshape(len(found), -1)
         return [
             Seen(*one, prints.code(one[2]), vector)
             for one, vector in zip(found, vectors, strict=True)

@@ -134,5 +134,5 @@ def _memory(memory: Mapping[str, int]) -> str:
 def _embedder(embedder: Mapping[str, object]) -> str:
     if not embedder.get("running"):
         return "asleep"
-    known = (embedder.get("device"), embedder.get("precision"))
+    known = (embedder.get("device"), embedder.get("precision"))  # `degraded` has its `detail`
     return readable(", ".join(["running", *(str(word) for word in known if word)]))

@@ -40,8 +40,13 @@ class Embedder:
         self._towers = towers
         return loaded
 
-    def images(self, params: dict[str, Any]) -> bytes:
-        """Return the vectors of `pixels`."""
+    def stage(self, params: dict[str, Any]) -> None:
+        """Begin to bring the `pixels` of a coming request to the device."""
+        if self._towers is not None:
+            self._towers.stage(params)
+
+    def images(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Return the `vectors` of `pixels`, and the `batch` that there is memory for."""
         return self._need().images(params)
 
     def texts(self, params: dict[str, Any]) -> bytes:
@@ -60,8 +65,9 @@ def main() -> None:
     if sys.argv[2] == "image":
         os.nice(19)
     embedder = Embedder()
-    serving.Line(int(sys.argv[1])).serve(
-        {"load": embedder.load, "images": embedder.images, "texts": embedder.texts}
+    serving.Line(int(sys.argv[1])).serve_ahead(
+        {"load": embedder.load, "images": embedder.images, "texts": embedder.texts},
+        {"images": embedder.stage},
     )
 
 

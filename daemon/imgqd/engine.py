@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from imgqd.config import ModelSettings
-from imgqd.embed import ModelState, NoModel, PictureEmbedder, TextEncoder
+from imgqd.embed import ModelState, NoModel, TextEncoder
 from imgqd.everyday import PHRASES
+from imgqd.pictures import PictureEmbedder
 from imgqd.records import Model, Vector
 
 log = logging.getLogger(__name__)

@@ -17,10 +17,11 @@ from typing import Any
 from imgqd import phrases, presets, stock
 from imgqd.config import ModelSettings
 from imgqd.decode import Decoders
-from imgqd.embed import ModelState, NoModel, PictureEmbedder
+from imgqd.embed import ModelState, NoModel
 from imgqd.engine import Engine
 from imgqd.library import Library, Sight
 from imgqd.moving import Leave
+from imgqd.pictures import PictureEmbedder
 from imgqd.records import Vector
 from imgqd.succession import Succession
 

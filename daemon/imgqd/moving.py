@@ -23,8 +23,9 @@ from typing import Final
 
 from imgqd.bell import Bell
 from imgqd.decode import Decoders, Moved, Undecodable, opened
-from imgqd.embed import NoModel, PictureEmbedder, is_sound
+from imgqd.embed import NoModel, is_sound
 from imgqd.library import Library
+from imgqd.pictures import PictureEmbedder
 from imgqd.records import Lacking, Model, Vector
 
 log = logging.getLogger(__name__)

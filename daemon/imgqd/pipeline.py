@@ -1,8 +1,9 @@
 """Pending files become searchable: take, decode, embed, commit.
 
-One task a decoder, one task for the embedder. Between them bounded queues, so
-that a million pending files cost no more memory than a hundred. All state is
-in the catalog; what is in flight here is repeated after a crash.
+One task a decoder, two for the embedder: one batch is on its way while another is
+computed. Between them bounded queues, so that a million pending files cost no more
+memory than a hundred. All state is in the catalog; what is in flight here is repeated
+after a crash.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from imgqd.bell import Bell
 from imgqd.catalog import Writer
 from imgqd.config import LimitSettings
 from imgqd.decode import Decoders, Moved, Session, Undecodable, opened
-from imgqd.embed import NoModel, PictureEmbedder, is_sound
+from imgqd.embed import NoModel, is_sound
 from imgqd.library import Library, Sight
+from imgqd.pictures import PictureEmbedder
 from imgqd.records import (
     Change,
     Failed,
@@ -44,6 +46,9 @@ _GIVE_UP: Final = 8
 
 _GATHER: Final = 0.1
 """Seconds that a batch waits for more pictures while decoders are at work."""
+
+_BATCHES: Final = 2
+"""Batches in the embedder's hands: one that is computed, one that is ready when it is done."""
 
 _AGAIN: Final = 1.0
 """Seconds before a file that changed under our hands may be taken again."""
@@ -94,6 +99,8 @@ class Pipeline:
         self._decoded: asyncio.Queue[_Decoded] = asyncio.Queue(2 * _AHEAD)
         self._busy: dict[int, Work] = {}
         self._twins: dict[bytes, _Shared] = {}
+        self._gathering = asyncio.Lock()
+        self._embedding = 0
         self._wake = asyncio.Event()
         self._running = asyncio.Event()
         self.is_idle = False
@@ -144,7 +151,8 @@ class Pipeline:
         """Work for ever."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._feed(), name="feed")
-            group.create_task(self._embed(), name="embed")
+            for number in range(_BATCHES):
+                group.create_task(self._embed(), name=f"embed {number}")
             for number in range(self._decoders.count):
                 group.create_task(self._work(), name=f"work {number}")
 
@@ -281,31 +289,41 @@ class Pipeline:
 
     async def _embed(self) -> None:
         while True:
-            batch = await self._gather()
-            vectors = await self._vectors(batch)
-            if vectors is None:
-                for one in batch:
-                    twins = self._twins.pop(one.picture.hash).others
-                    await self._undo([one.work, *(twin.work for twin in twins)])
-                continue
-            indexed, failed = [], []
-            for one, vector in zip(batch, vectors, strict=True):
-                if vector is None:
-                    detail = "the embedder died on this picture"
-                    failed.append(Failed(one.work, "embedder_crash", detail))
-                elif not is_sound(vector):
-                    detail = "the model gives no vector for it"
-                    failed.append(Failed(one.work, "no_vector", detail))
+            async with self._gathering:
+                batch = await self._gather()
+                self._embedding += len(batch)
+            try:
+                await self._finish(batch, await self._vectors(batch))
+            finally:
+                self._embedding -= len(batch)
+
+    async def _finish(
+        self, batch: Sequence[_Decoded], vectors: Sequence[Vector | None] | None
+    ) -> None:
+        """Store what a batch came to, or give it back where its pixels are another model's."""
+        if vectors is None:
+            for one in batch:
+                twins = self._twins.pop(one.picture.hash).others
+                await self._undo([one.work, *(twin.work for twin in twins)])
+            return
+        indexed, failed = [], []
+        for one, vector in zip(batch, vectors, strict=True):
+            if vector is None:
+                detail = "the embedder died on this picture"
+                failed.append(Failed(one.work, "embedder_crash", detail))
+            elif not is_sound(vector):
+                detail = "the model gives no vector for it"
+                failed.append(Failed(one.work, "no_vector", detail))
+            else:
+                indexed.append(Indexed(one.work, one.picture, vector, one.sidecar))
+                self._library.counters["embedded"] += 1
+            for twin in self._twins.pop(one.picture.hash).others:
+                if vector is not None:
+                    indexed.append(twin)
+                    self._library.counters["reused"] += 1
                 else:
-                    indexed.append(Indexed(one.work, one.picture, vector, one.sidecar))
-                    self._library.counters["embedded"] += 1
-                for twin in self._twins.pop(one.picture.hash).others:
-                    if vector is not None:
-                        indexed.append(twin)
-                        self._library.counters["reused"] += 1
-                    else:
-                        failed.append(Failed(twin.work, "embedder_crash", detail))
-            await self._store(indexed, failed, batch[0].model)
+                    failed.append(Failed(twin.work, "embedder_crash", detail))
+        await self._store(indexed, failed, batch[0].model)
 
     async def _undo(self, works: Sequence[Work]) -> None:
         """Let files be taken again as if they never had been."""
@@ -341,18 +359,23 @@ class Pipeline:
         return self._embedder(number)
 
     async def _gather(self) -> list[_Decoded]:
-        """Return the next batch: full, or all there is once the decoders have nothing more."""
+        """Return the next batch: full, or all there is once the decoders have nothing more.
+
+        While the embedder is at work on another, time is on our side.
+        """
         batch = [await self._decoded.get()]
         deadline = time.monotonic() + _GATHER
         embedder = self._of_all(batch)
         while embedder is not None and len(batch) < embedder.batch:
-            if self._decoded.empty() and len(self._busy) <= len(batch):
+            if self._decoded.empty() and len(self._busy) - self._embedding <= len(batch):
                 break
             try:
                 async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
                     batch.append(await self._decoded.get())
             except TimeoutError:
-                break
+                if not self._embedding:
+                    break
+                deadline = time.monotonic() + _GATHER
         return batch
 
     async def _store(

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import queue
 import socket
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -52,6 +54,48 @@ class Line:
         # Whether the core closed the line or died: there is nobody left to answer.
         with contextlib.suppress(ConnectionError):
             self._serve(handlers)
+
+    def serve_ahead(
+        self, handlers: Mapping[str, Handler], prepare: Mapping[str, Callable[[Any], None]]
+    ) -> None:
+        """Do the same, and take in one request more while the one before is worked on.
+
+        `prepare` gets the params of a request, by its method, in the thread that reads: what
+        it does there is done beside the work. Descriptors are not taken here.
+        """
+        taken: queue.Queue[protocol.Request | Exception | None] = queue.Queue(1)
+        gone = threading.Event()
+        reading = threading.Thread(
+            target=self._read_ahead, args=(taken, gone, prepare), name="reading", daemon=True
+        )
+        reading.start()
+        with contextlib.suppress(ConnectionError):
+            while (request := taken.get()) is not None and not gone.is_set():
+                if isinstance(request, Exception):
+                    raise request
+                self._socket.sendall(_answer(handlers, request))
+
+    def _read_ahead(
+        self,
+        taken: queue.Queue[protocol.Request | Exception | None],
+        gone: threading.Event,
+        prepare: Mapping[str, Callable[[Any], None]],
+    ) -> None:
+        try:
+            while data := self._socket.recv(_READ):
+                for message in self._reader.feed(data):
+                    if isinstance(message, protocol.Request):
+                        if message.method in prepare:
+                            prepare[message.method](message.params)
+                        taken.put(message)
+        except ConnectionError:
+            pass
+        except Exception as error:  # noqa: BLE001 - told by the thread that serves
+            taken.put(error)
+            return
+        # Nobody waits for what was taken in and not begun.
+        gone.set()
+        taken.put(None)
 
     def _serve(self, handlers: Mapping[str, Handler]) -> None:
         while True:

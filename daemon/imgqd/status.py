@@ -86,6 +86,8 @@ class Status:
             reasons += self._amiss(root)
         if self.resting is not None and self._pipeline.bulk_waits:
             reasons.append(f"bulk work waits: {self.resting}")
+        if detail := self._models.pictures.detail:
+            reasons.append(f"pictures are embedded {detail}")
         reasons += [one for one in (self._library.trouble, self._pipeline.trouble) if one]
         return reasons
 
@@ -182,6 +184,7 @@ class Status:
             "device": pictures.device,
             "precision": pictures.precision,
             "batch": pictures.batch,
+            "detail": pictures.detail,
         }
 
     def _rate(self, pending: int) -> float:

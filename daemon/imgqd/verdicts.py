@@ -100,6 +100,9 @@ def accelerator(
     """Say where texts and pictures are embedded; the core itself never asks the hardware."""
     text = "texts on cpu" if is_text_awake else "texts asleep"
     asked = f"device = {device}, precision = {precision}"
+    if embedder["detail"]:
+        said = f"{text}, pictures {embedder['detail']} ({asked})"
+        return warning(said, 'the driver\'s log, or: device = "cpu" in [model]')
     if not embedder["running"]:
         return fine(f"{text}, pictures asleep ({asked})")
     return fine(f"{text}, pictures on {embedder['device']} in {embedder['precision']} ({asked})")

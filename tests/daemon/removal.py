@@ -12,9 +12,10 @@ from daemon.shelf import OTHER, Shelf, digest, vector_of
 from imgqd.bell import Bell
 from imgqd.catalog import Reader, Writer
 from imgqd.decode import Decoders, Moved, Undecodable
-from imgqd.embed import NoModel, PictureEmbedder
+from imgqd.embed import NoModel
 from imgqd.library import Library
 from imgqd.moving import Leave, Move
+from imgqd.pictures import PictureEmbedder
 from imgqd.records import Model, Picture, Vector
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
+import time
 from typing import Any
 
 from imgqd import serving
@@ -59,10 +61,29 @@ def stubborn(_: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
+def prepared(params: dict[str, Any]) -> Any:
+    """Wait until the core has said that the next one has come in; return what was prepared."""
+    if "until" in params:
+        while not os.path.exists(params["until"]):
+            time.sleep(0.001)
+    return params["prepared"]
+
+
+def prepare(params: dict[str, Any]) -> None:
+    """Take note of a request while another is worked on."""
+    params["prepared"] = f"{params['name']} while {threading.current_thread().name}"
+    if "says" in params:
+        with open(params["says"], "w"):
+            pass
+
+
 linger = False
 
 if __name__ == "__main__":
     handlers = {one.__name__: one for one in (echo, refuse, die, stop, tell, read, about, stubborn)}
-    LINE.serve(handlers)
+    if "ahead" in sys.argv:
+        LINE.serve_ahead({**handlers, "prepared": prepared}, {"prepared": prepare})
+    else:
+        LINE.serve(handlers)
     while linger:
         signal.pause()

@@ -225,3 +225,36 @@ def test_a_child_that_cannot_be_started_leaves_nothing_open(
         assert len(os.listdir("/dev/fd")) == before
 
     asyncio.run(scene())
+
+
+def test_a_child_that_reads_ahead_prepares_the_next_request_while_it_works(tmp_path: Path) -> None:
+    async def scene() -> list[Any]:
+        signal_ = str(tmp_path / "signal")
+        async with running(None, "ahead") as one:
+            # The first waits for what happens only when the second is taken in.
+            calls = (
+                one.call("prepared", {"name": "first", "until": signal_}),
+                one.call("prepared", {"name": "second", "says": signal_}),
+                one.call("echo", {"name": "third"}),
+            )
+            return list(await asyncio.gather(*calls))
+
+    first, second, third = asyncio.run(scene())
+    assert (first, second) == ("first while reading", "second while reading")
+    assert third == {"name": "third"}
+
+
+def test_a_child_that_reads_ahead_answers_ends_and_fails_as_any_other() -> None:
+    async def scene() -> None:
+        async with running(None, "ahead") as one:
+            with pytest.raises(Refused, match="too much"):
+                await one.call("refuse", {"code": "memory", "text": "too much"})
+            large = os.urandom(5_000_000)
+            assert await one.call("echo", {"data": large}) == {"data": large}
+            one._writer.close()
+            assert await one._process.wait() == 0
+        async with running(None, "ahead") as one:
+            one._writer.write(b"\xc1")
+            assert await one._process.wait() == 1
+
+    asyncio.run(scene())

@@ -139,12 +139,16 @@ def test_a_missing_model_is_fetched_if_it_can_be() -> None:
 
 
 def test_the_accelerator_is_what_the_embedder_said_or_asleep() -> None:
-    row = {"running": True, "device": "cuda:0 (X)", "precision": "float16"}
+    row = {"running": True, "device": "cuda:0 (X)", "precision": "float16", "detail": ""}
     awake = verdicts.accelerator(row, "auto", "auto", is_text_awake=True)
     assert "texts on cpu, pictures on cuda:0 (X) in float16" in awake.detail
-    asleep = verdicts.accelerator({"running": False}, "cuda", "auto", is_text_awake=False)
+    asleep = verdicts.accelerator({**row, "running": False}, "cuda", "auto", is_text_awake=False)
     assert "pictures asleep (device = cuda, precision = auto)" in asleep.detail
     assert (awake.state, asleep.state) == ("fine", "fine")
+    detail = "on the CPU meanwhile: it fell off the bus; tried again after 10:42"
+    failed = verdicts.accelerator({**row, "detail": detail}, "auto", "auto", is_text_awake=True)
+    assert failed.state == "warning"
+    assert detail in failed.detail
 
 
 def test_memory_is_the_sum_and_the_largest_first() -> None:

@@ -12,8 +12,9 @@ import numpy as np
 
 from imgqd.bell import Bell
 from imgqd.decode import Decoders
-from imgqd.embed import NoModel, PictureEmbedder
+from imgqd.embed import NoModel
 from imgqd.library import Library
+from imgqd.pictures import PictureEmbedder
 from imgqd.pipeline import Pipeline, _Decoded
 from imgqd.records import Picture, Stamp, Work
 
