@@ -134,6 +134,8 @@ CHECKS: Final[Mapping[str, Callable[[object], Any]]] = {
     "limits.decode_timeout": duration,
     "limits.decode_memory": size,
     "power.pause_on_battery": boolean,
+    "power.pause_on_power_saver": boolean,
+    "power.pause_when_hot": boolean,
     # With those who have not asked yet, three times as many descriptors of the usual 1,024.
     "server.connections": number(1, 256),
     # One that is sent, and one that supersedes what is not.

@@ -30,6 +30,7 @@ from imgqd.library import Library
 from imgqd.models import Models
 from imgqd.moving import Leave
 from imgqd.pipeline import Pipeline
+from imgqd.power import Courtesy
 from imgqd.pulse import Pulse
 from imgqd.repertoire import Repertoire
 from imgqd.roots import Roots
@@ -199,7 +200,19 @@ async def _assemble(
     decoders = Decoders(os.cpu_count() or 1, settings.limits)
     leave = Leave(changed, core.at_rest, lambda: core.pipeline.is_idle)
     core.models = Models(settings.model, library, decoders, leave, core.let_work)
-    core.pipeline = Pipeline(library, decoders, core.models.pictures_of, changed, core.follow_later)
+    core.courtesy = Courtesy(
+        settings.power,
+        lambda: core.models.pictures.is_scarce,
+        lambda: core.let_work(),  # noqa: PLW0108 - it needs the pipeline, made later
+    )
+    core.pipeline = Pipeline(
+        library,
+        decoders,
+        core.models.pictures_of,
+        changed,
+        core.follow_later,
+        core.courtesy.allows_bulk,
+    )
     core.thumbnails = Thumbnails(settings.limits, paths.thumbnail_folder())
     core.repertoire = Repertoire(library, core.pipeline, core.thumbnails)
     core.status = Status(
@@ -211,6 +224,7 @@ async def _assemble(
         core.pipeline,
         core.thumbnails,
         freshness,
+        core.courtesy,
     )
     return core
 
@@ -220,7 +234,7 @@ async def _at_work(core: Core, server: Server) -> AsyncIterator[None]:
     """Run the stages; if one of them ends by a mistake, the daemon ends, loudly."""
 
     async def look_after() -> None:
-        core.heed_power()
+        await core.heed_power()
         await core.repertoire.look_again()
         await server.keep()
 

@@ -61,9 +61,11 @@ class LimitSettings:
 
 @dataclass(frozen=True, slots=True)
 class PowerSettings:
-    """When bulk work waits."""
+    """When bulk work waits; single new files never do."""
 
     pause_on_battery: bool = True
+    pause_on_power_saver: bool = True
+    pause_when_hot: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from imgqd import config, machine, scan
+from imgqd import config, scan
 from imgqd.bell import Bell
 from imgqd.config import Settings
 from imgqd.freshness import Freshness, earliest
@@ -18,6 +18,7 @@ from imgqd.intake import Intake
 from imgqd.library import Library
 from imgqd.models import Models
 from imgqd.pipeline import Pipeline
+from imgqd.power import Courtesy
 from imgqd.pulse import NotInSync, Pulse
 from imgqd.records import Hint, shown
 from imgqd.repertoire import Repertoire
@@ -74,6 +75,7 @@ class Core:
         self.repertoire: Repertoire
         self.models: Models
         self.status: Status
+        self.courtesy: Courtesy
 
     def at_rest(self) -> str | None:
         """Return why bulk work rests, in words; None while it may go on."""
@@ -119,10 +121,18 @@ class Core:
         outstanding = earliest(under_way, oldest)
         if outstanding is None or outstanding > mark:
             return True
-        if self.status.paused is not None and oldest is not None and oldest <= mark:
-            _, pending = await self.status.as_of()
-            raise NotInSync(f"{pending} files wait: {self.status.paused}: imgqctl resume")
+        if oldest is not None and oldest <= mark:
+            await self._can_be_done()
         return False
+
+    async def _can_be_done(self) -> None:
+        """Raise NotInSync where what is pending will stay so until somebody does something."""
+        if self.status.paused is None and not (self.status.waiting and self.pipeline.is_idle):
+            return
+        _, pending = await self.status.as_of()
+        if self.status.paused is not None:
+            raise NotInSync(f"{pending} files wait: {self.status.paused}: imgqctl resume")
+        raise NotInSync(f"{pending} files wait: {self.status.waiting}")
 
     async def _outstanding(self) -> str:
         """Say what keeps the answers from being complete, in words."""
@@ -161,7 +171,7 @@ class Core:
         if self.settler.holds(path):
             return "pending", "not quiet", f"{name} is being written, or was a moment ago"
         if row is None or row.state == "pending":
-            waits = self.status.paused or "it is being worked on"
+            waits = self.status.waiting or "it is being worked on"
             return "pending", waits, f"{name} is not in yet: {waits}"
         if row.state == "failed":
             return "failed", row.reason, f"{name} cannot be indexed: {row.detail}"
@@ -190,7 +200,8 @@ class Core:
         self._rest(until)
 
     async def resume(self) -> None:
-        """Let the work go on."""
+        """Let the work go on, on battery and the like, too."""
+        self.courtesy.overrule()
         await self.library.write(lambda writer: writer.remember(_PAUSED, "0"))
         self._go_on()
 
@@ -203,15 +214,11 @@ class Core:
         if until is None or until > time.time():
             self._rest(until)
 
-    def heed_power(self) -> None:
-        """Let bulk work rest on battery, if the settings say so, and go on at the mains."""
-        rests = self.settings.power.pause_on_battery and machine.on_battery()
-        reason = "on battery: plug in, or set power.pause_on_battery = false" if rests else None
-        if reason != self.status.resting:
-            log.info("%s", reason or "bulk work goes on")
-            self.status.resting = reason
-            self.pipeline.bulk = reason is None
-            self.let_work()
+    async def heed_power(self) -> None:
+        """Look whether bulk work that waits may go on, or what is at work should rest."""
+        at_work = self.models.migrating is not None or not self.pipeline.is_idle
+        if self.status.paused is None and (at_work or self.pipeline.bulk_waits):
+            await self.courtesy.allows_bulk()
 
     def let_work(self) -> None:
         """Start or stop the pipeline, by pause and by the model's state."""
@@ -298,7 +305,8 @@ class Core:
             await self.roots.use(fresh.roots)
         if fresh.exclude != before.exclude or fresh.roots != before.roots:
             await self.roots.walk_all(time.time())
-        self.heed_power()
+        self.courtesy.use(fresh.power)
+        await self.heed_power()
         self.pipeline.limit(fresh.limits)
         self.thumbnails.limit(fresh.limits)
         if fresh.model != before.model:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -80,7 +80,11 @@ class _Shared:
 
 
 class Pipeline:
-    """Works off the pending files; `again` is called with paths that changed under our hands."""
+    """Works off the pending files.
+
+    `again` is called with paths that changed under our hands; `allows_bulk` is asked
+    whether files that a scan found may be taken, too, or only single new ones.
+    """
 
     def __init__(
         self,
@@ -89,12 +93,14 @@ class Pipeline:
         embedder: Callable[[int], PictureEmbedder | None],
         changed: Bell,
         again: Callable[[Sequence[Hint]], None],
+        allows_bulk: Callable[[], Awaitable[bool]],
     ) -> None:
         self._library = library
         self._decoders = decoders
         self._embedder = embedder
         self._changed = changed
         self._again = again
+        self._allows_bulk = allows_bulk
         self._todo: asyncio.Queue[Work] = asyncio.Queue(_AHEAD)
         self._decoded: asyncio.Queue[_Decoded] = asyncio.Queue(2 * _AHEAD)
         self._busy: dict[int, Work] = {}
@@ -105,10 +111,8 @@ class Pipeline:
         self._running = asyncio.Event()
         self.is_idle = False
         """Whether nothing is at work and nothing waits that may be taken."""
-        self.bulk = True
-        """Whether files that a scan found are taken, too, or only single new ones."""
         self.bulk_waits = False
-        """Whether such files are pending and not taken."""
+        """Whether files that a scan found are pending and not taken: only single new ones are."""
         self.trouble: str | None = None
         """Why nothing can be stored at the moment, in words."""
 
@@ -185,9 +189,12 @@ class Pipeline:
             self._changed.ring()
 
     async def _take(self) -> list[Work]:
-        busy, bulk = list(self._busy), self.bulk
+        busy, bulk = list(self._busy), await self._allows_bulk()
         works = await self._library.write(lambda writer: writer.take(_AHEAD, busy, bulk=bulk))
-        self.bulk_waits = not works and not bulk and await self._any_pending()
+        bulk_waits = not works and not bulk and await self._any_pending()
+        if bulk_waits != self.bulk_waits:
+            self.bulk_waits = bulk_waits
+            self._changed.ring()
         return works
 
     async def _any_pending(self) -> bool:

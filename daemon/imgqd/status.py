@@ -16,6 +16,7 @@ from imgqd.library import Library
 from imgqd.machine import memory_of
 from imgqd.models import Models
 from imgqd.pipeline import Pipeline
+from imgqd.power import Courtesy
 from imgqd.records import Root, Totals, shown
 from imgqd.roots import Roots
 from imgqd.thumbnails import Thumbnails
@@ -42,6 +43,7 @@ class Status:
         pipeline: Pipeline,
         thumbnails: Thumbnails,
         freshness: Freshness,
+        courtesy: Courtesy,
     ) -> None:
         self._version = version
         self._library = library
@@ -55,8 +57,17 @@ class Status:
         self._counted = (0, 0.0)
         self.paused: str | None = None
         """Why decoding and embedding rest, in words."""
-        self.resting: str | None = None
+        self._courtesy = courtesy
+
+    @property
+    def resting(self) -> str | None:
         """Why bulk work rests while single new files get in, in words."""
+        return self._courtesy.reason
+
+    @property
+    def waiting(self) -> str | None:
+        """Why the files that are pending are not taken, in words; None where they are."""
+        return self.paused or (self.resting if self._pipeline.bulk_waits else None)
 
     async def as_of(self) -> tuple[float, int]:
         """Return (time up to which the answers are complete, files that wait)."""
@@ -84,7 +95,7 @@ class Status:
             reasons.append(f"searching names only: {state.detail}")
         for root in self._roots.all:
             reasons += self._amiss(root)
-        if self.resting is not None and self._pipeline.bulk_waits:
+        if self._pipeline.bulk_waits and self.resting is not None:
             reasons.append(f"bulk work waits: {self.resting}")
         if detail := self._models.pictures.detail:
             reasons.append(f"pictures are embedded {detail}")
@@ -140,6 +151,8 @@ class Status:
         if any(root.online and not self._roots.is_walked(root) for root in self._roots.all):
             return "starting"
         migrating = self._models.migrating
+        if self.waiting is not None and self._pipeline.is_idle:
+            return "paused"
         if pending or (migrating is not None and migrating["waits"] is None):
             return "indexing"
         return "degraded" if degraded else "idle"

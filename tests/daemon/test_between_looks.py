@@ -38,8 +38,7 @@ def test_a_sync_does_not_miss_what_arrives_between_its_two_looks() -> None:
 def test_an_answer_claims_nothing_of_what_arrives_between_the_two_looks() -> None:
     passing = Passing()
     nothing = cast("Any", SimpleNamespace(unsettled=0, blind_since=lambda: None))
-    status = Status(
-        "1", cast("Any", passing), nothing, nothing, nothing, nothing, nothing, passing.freshness
-    )
+    stages = (nothing,) * 5
+    status = Status("1", cast("Any", passing), *stages, passing.freshness, nothing)
     as_of, _ = asyncio.run(status.as_of())
     assert as_of <= NOTICED - LAG

@@ -68,6 +68,8 @@ def test_without_a_file_every_key_has_its_default(path: Path) -> None:
         ("limits.decode_memory", '"2GiB"', 2 << 30),
         ("limits.decode_memory", '"500 MB"', 500_000_000),
         ("power.pause_on_battery", "false", False),
+        ("power.pause_on_power_saver", "false", False),
+        ("power.pause_when_hot", "false", False),
         ("server.connections", "256", 256),
         ("server.requests", "2", 2),
         ("server.stall", '"100ms"', 0.1),

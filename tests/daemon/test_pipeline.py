@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -45,7 +45,12 @@ class Eyes:
         picture = Picture(b"h", "png", 4, 3)
         batch = [_Decoded(work, picture, None, b"", model) for model in models]
         pipeline = Pipeline(
-            cast("Library", self.library), cast("Decoders", None), self.of, Bell(), lambda _: None
+            cast("Library", self.library),
+            cast("Decoders", None),
+            self.of,
+            Bell(),
+            lambda _: None,
+            cast("Callable[[], Awaitable[bool]]", None),
         )
 
         async def scene() -> Any:
