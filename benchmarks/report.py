@@ -29,6 +29,10 @@ def main(folder: Path = RESULTS) -> None:
         for path in sorted(folder.glob("*.json"))
     }
     head = f"{_HEAD}\n{goals.table(results).markdown()}\n"
+    if "gpu" not in results:
+        head += (
+            "\n## A GPU at work\n\n`python benchmarks/gpu.py` was not run: no GPU was at hand.\n"
+        )
     page = "\n".join([head, *map(_section, results.values())])
     place = ROOT / "docs" / "benchmarks.md" if folder == RESULTS else folder / "benchmarks.md"
     place.write_text(page, encoding="utf-8")
