@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from imgqd import making, pace, weights
+from imgqd import accelerator, making, pace, weights
 from imgqd.serving import Fault
 from imgqd.towers import Towers
 
@@ -222,6 +222,19 @@ def test_memory_that_a_device_lacks_halves_the_batch_and_is_no_failure_of_it(
         towers.images({"pixels": pixels(2, model["size"])})
     assert caught.value.code == "memory"
     assert towers._need().batch == 1
+
+
+def test_a_model_for_which_a_device_has_no_room_is_no_failure_of_it_either(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def create(*_: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(accelerator, "find", torch.device)
+    monkeypatch.setattr(making, "create", create)
+    with pytest.raises(Fault) as caught:
+        loaded("image", device="meta", precision="float32")
+    assert caught.value.code == "memory"
 
 
 def test_what_goes_wrong_on_a_cpu_is_no_devices_failure(monkeypatch: pytest.MonkeyPatch) -> None:
