@@ -48,6 +48,8 @@ def status_lines(status: Status, screen: Screen) -> Iterator[str]:
     yield from _folders(status, screen)
     if status.model:
         yield _line("model", _model(status.model))
+        if heavy := _heavy(status.model.get("text")):
+            yield _line("words", heavy)
     if status.migrating is not None:
         yield _line("moving", moving_line(status.migrating))
     if status.embedder:
@@ -129,6 +131,13 @@ def _memory(memory: Mapping[str, int]) -> str:
         return total
     largest_first = sorted(memory.items(), key=lambda item: (-item[1], item[0]))
     return f"{total}: " + ", ".join(f"{readable(name)} {size(n)}" for name, n in largest_first)
+
+
+def _heavy(text: object) -> str:
+    """Return why words take all of torch's memory, "" where they do not."""
+    if not isinstance(text, Mapping) or text.get("by") != "torch":
+        return ""
+    return f"encoded by torch: {readable(str(text.get('why')))}"
 
 
 def _embedder(embedder: Mapping[str, object]) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from imgq import paths
-from imgqd import writers
+from imgqd import machine, writers
 from imgqd.api import Api
 from imgqd.bell import Bell
 from imgqd.catalog import CatalogDamaged
@@ -64,6 +64,7 @@ async def run(settings: Settings, settings_path: Path) -> None:
     Raises AlreadyRunning, SocketTrouble, CatalogError or OSError before anything is served,
     and CatalogDamaged at any time: everything is closed then, the damaged file set aside.
     """
+    machine.share_one_heap()
     state = _state_folder()
     with _lock(state / "lock"):
         changed = Bell()

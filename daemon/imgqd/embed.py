@@ -1,28 +1,18 @@
-"""A model's words, seen from the core: the text encoder, its births and deaths.
+"""What the model's processes have in common, seen from the core: their questions and states.
 
-It lives as long as a person may search. (Its pictures: `pictures`.)
+Its words: `texts`; its pictures: `pictures`.
 """
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
-from imgqd import child
 from imgqd.child import Child
 from imgqd.config import ModelSettings
 from imgqd.records import Model, Vector
-
-log = logging.getLogger(__name__)
-
-_TEXTS: Final = 4096
-"""Text vectors that are remembered; typing repeats its prefixes."""
 
 ENVIRONMENT: Final = {
     # Whatever is not on this machine is not fetched behind a person's back.
@@ -47,85 +37,6 @@ class ModelState:
     detail: str = ""
 
 
-class TextEncoder:
-    """Texts to unit vectors, in a process of its own.
-
-    `on_change` is called after each change of `state`; `model` is set once it is ready.
-    """
-
-    def __init__(self, settings: ModelSettings, on_change: Callable[[], None]) -> None:
-        self._settings = settings
-        self._on_change = on_change
-        self._child: Child | None = None
-        self._loading = asyncio.Lock()
-        self._cache: OrderedDict[str, Vector] = OrderedDict()
-        self.state = ModelState("loading")
-        self.model: Model | None = None
-
-    @property
-    def pid(self) -> int | None:
-        """The process id while it runs."""
-        return pid_of(self._child)
-
-    async def start(self) -> None:
-        """Load the model, if it is not loaded; the outcome is in `state`."""
-        async with self._loading:
-            if self._child is not None and self._child.alive and self.state.state == "ready":
-                return
-            await self._end()
-            self._child = await child.start(
-                "text encoder", "imgqd.embedder", ["text"], environment=ENVIRONMENT
-            )
-            try:
-                loaded = await self._child.call("load", request(self._settings, "text"))
-            except child.Refused as error:
-                state = "missing" if error.code == "missing" else "failed"
-                await self._settle(ModelState(state, error.text))
-            except child.Died as error:
-                await self._settle(ModelState("failed", f"the text encoder died: {error}"))
-            else:
-                self.model = _model(self._settings.name, loaded)
-                await self._settle(ModelState("ready"))
-
-    async def encode(self, text: str) -> Vector:
-        """Return the unit vector of a text; raises NoModel."""
-        known = self._cache.get(text)
-        if known is not None:
-            self._cache.move_to_end(text)
-            return known
-        for _ in range(2):
-            await self.start()
-            running = self._child
-            if self.state.state != "ready" or running is None:
-                raise NoModel(self.state.detail)
-            try:
-                data = await running.call("texts", {"texts": [text]})
-            except child.Died as error:
-                log.warning("the text encoder died and is started again: %s", error)
-                continue
-            vector: Vector = np.frombuffer(data, np.float32)
-            self._cache[text] = vector
-            if len(self._cache) > _TEXTS:
-                self._cache.popitem(last=False)
-            return vector
-        raise NoModel("the text encoder died twice on this text")
-
-    async def stop(self) -> None:
-        """End the process."""
-        await self._end()
-
-    async def _settle(self, state: ModelState) -> None:
-        if state.state != "ready":
-            await self._end()
-        self.state = state
-        self._on_change()
-
-    async def _end(self) -> None:
-        running, self._child = self._child, None
-        if running is not None:
-            await running.stop(at_once=True)
-
-
 def is_sound(vector: Vector) -> bool:
     """Return whether a vector can be compared with others: all finite, of unit length."""
     # FAISS never finds a NaN, and a vector that is not of unit length would rank wrongly.
@@ -143,7 +54,8 @@ def request(settings: ModelSettings, role: str) -> dict[str, Any]:
     }
 
 
-def _model(name: str, loaded: dict[str, Any]) -> Model:
+def model_of(name: str, loaded: dict[str, Any]) -> Model:
+    """Return the model that a process has loaded, by what it answered."""
     fields = ("key", "dim", "size", "resize", "interpolation", "fill")
     return Model(name=name, **{field: loaded[field] for field in fields})
 

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from imgqd.config import ModelSettings
-from imgqd.embed import ModelState, NoModel, TextEncoder
+from imgqd.embed import ModelState, NoModel
 from imgqd.everyday import PHRASES
 from imgqd.pictures import PictureEmbedder
 from imgqd.records import Model, Vector
+from imgqd.texts import TextEncoder
 
 log = logging.getLogger(__name__)
 

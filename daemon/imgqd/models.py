@@ -14,7 +14,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any
 
-from imgqd import phrases, presets, stock
+from imgqd import exports, phrases, presets, stock
 from imgqd.config import ModelSettings
 from imgqd.decode import Decoders
 from imgqd.embed import ModelState, NoModel
@@ -22,8 +22,9 @@ from imgqd.engine import Engine
 from imgqd.library import Library, Sight
 from imgqd.moving import Leave
 from imgqd.pictures import PictureEmbedder
-from imgqd.records import Vector
+from imgqd.records import Model, Vector
 from imgqd.succession import Succession
+from imgqd.texts import Runtime
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +74,11 @@ class Models:
         if following is not None and following.pictures.pid is not None:
             return following.pictures
         return self._answering.pictures
+
+    @property
+    def runtime(self) -> Runtime | None:
+        """What encodes the texts of the model that answers; None until it is loaded."""
+        return self._answering.text.runtime
 
     @property
     def migrating(self) -> dict[str, Any] | None:
@@ -213,22 +219,32 @@ class Models:
             log.error("model %s is %s: %s", self.name, state.state, state.detail)
         self._state = state
         sight = None if model is None else self._library.sight
+        known = None if sight is None else await phrases.known(self._library, sight.number)
+        if sight is not None and known is not None:
+            sight.index.learn(known)  # before anybody is answered
         self._settled.set()
         self._changed.ring()
         self._ready()
-        learnt = None if sight is None else await self._learn(sight, engine)
+        learnt = None if sight is None or known is not None else await self._learn(sight, engine)
         self._learnt.set()
         if is_predecessor:
             self._succession.begin(self._settings)
         if sight is not None and learnt is not None:
             await phrases.keep(self._library, sight.number, learnt)
+        if model is not None:
+            await self._sweep(model)
 
     async def _learn(self, sight: Sight, engine: Engine) -> Vector | None:
-        """Let words be judged by the everyday phrases."""
-        learnt = await phrases.asked(self._library, sight.number, engine)
+        """Let words be judged by the everyday phrases, which the model has not been asked yet."""
+        learnt = await engine.phrases()
         if learnt is not None:
             sight.index.learn(learnt)  # not the library's: another may answer by now
         return learnt
+
+    async def _sweep(self, model: Model) -> None:
+        """Delete the exports of models that have left the catalog."""
+        sets = await self._library.read(lambda reader: reader.sets())
+        await asyncio.to_thread(exports.sweep, {model.key, *(one.key for one in sets)})
 
     async def _load_predecessor(self) -> bool:
         """Load the model that answered before the restart, if another one is wanted now.

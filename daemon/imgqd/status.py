@@ -188,7 +188,14 @@ class Status:
             "waiting": totals.without_vector,
             "download": self._models.stock.download,
             "migrating": self._models.migrating,
+            "text": self._text_row(),
         }
+
+    def _text_row(self) -> dict[str, str] | None:
+        runtime = self._models.runtime
+        if runtime is None:
+            return None
+        return {"by": runtime.by, "precision": runtime.precision, "why": runtime.why}
 
     def _embedder_row(self) -> dict[str, Any]:
         pictures = self._models.pictures

@@ -152,6 +152,12 @@ class Towers:
         """Return the vectors, float32 of shape (n, dim), of `texts`."""
         return self._encode_texts(params["texts"]).cpu().numpy().tobytes()
 
+    @property
+    def text(self) -> tuple[Any, Any]:
+        """The model with nothing but its text tower, and open_clip's tokenizer for it."""
+        loaded = self._need()
+        return loaded.model, loaded.tokenize
+
     def _halving(self, batch: Tensor) -> Tensor:
         """Embed a batch; where memory does not hold it, in halves, and so from then on."""
         loaded = self._need()
@@ -199,6 +205,15 @@ def prove(path: str) -> None:
     torch.load(path, map_location="meta", weights_only=True)
 
 
+def looks_back(tower: Any) -> bool:
+    """Tell whether a tower's texts look backwards only, and are what stands at their end.
+
+    `tower` is a CLIP, or the text tower of any other model.
+    """
+    pooled = getattr(tower, "text_pool_type", getattr(tower, "pool_type", None))
+    return getattr(tower, "attn_mask", None) is not None and pooled == "argmax"
+
+
 @contextlib.contextmanager
 def _as_long_as_needed(model: Any, tokens: Tensor) -> Iterator[Tensor]:
     """Give the tokens up to the last one that counts, to a model that takes so many meanwhile.
@@ -206,8 +221,7 @@ def _as_long_as_needed(model: Any, tokens: Tensor) -> Iterator[Tensor]:
     CLIP's texts look backwards only, and the vector is what stands at the end's token, the
     highest of all numbers: what comes after it changes nothing, and takes most of the time.
     """
-    looks_back = isinstance(model, open_clip.CLIP) and model.attn_mask is not None
-    if not looks_back or model.text_pool_type != "argmax":
+    if not (isinstance(model, open_clip.CLIP) and looks_back(model)):
         yield tokens
         return
     needed = int(tokens.argmax(dim=-1).max()) + 1

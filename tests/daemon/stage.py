@@ -40,6 +40,7 @@ class Encoder:
         self.asked: list[str] = []
         self.fails_at: int | None = None
         self.life: list[str] = []
+        self.runtime = None
 
     async def start(self) -> None:
         self.life.append("start")
@@ -67,6 +68,7 @@ class Stage:
         self.gate = asyncio.Event()
         self.library = Library(base / "catalog.sqlite3", Bell())
         self.readied = 0
+        patch.setenv("XDG_CACHE_HOME", str(base))
         patch.setattr(module, "TextEncoder", self._encoder)
         patch.setattr(succession, "Move", self._move)
         self.models = self._models(name)
