@@ -52,6 +52,13 @@ def test_a_model_that_is_missing_says_why() -> None:
     assert "model     best missing, no network, 0 vectors" in said(model=model)
 
 
+def test_words_that_torch_encodes_say_why_and_others_are_not_mentioned() -> None:
+    model = {"name": "best", "state": "ready", "text": {"by": "torch", "why": "it is being\nmade"}}
+    assert "words     encoded by torch: it is being\\nmade" in said(model=model)
+    light = {**model, "text": {"by": "onnxruntime", "why": ""}}
+    assert not [line for line in said(model=light) if line.startswith("words")]
+
+
 @pytest.mark.parametrize(
     ("root", "line"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -19,13 +20,18 @@ LOADED = {
 }  # fmt: skip
 
 
+ROLES = {"imgqd.encoder": "text", "imgqd.exporter": "export"}
+"""Of programs that have one only."""
+
+
 class FakeChild:
     """What `child.start` gives; `answer` does the work, and raises Died to die."""
 
     _pids = itertools.count(1000)
 
-    def __init__(self, name: str, role: str, nursery: Nursery) -> None:
+    def __init__(self, name: str, module: str, role: str, nursery: Nursery) -> None:
         self.name = name
+        self.module = module
         self.role = role
         self.pid = next(self._pids)
         self.alive = True
@@ -37,7 +43,9 @@ class FakeChild:
             raise child.Died(f"{self.name} is gone")
         self._nursery.calls.append((method, params))
         try:
-            return self._nursery.answer(method, params)
+            if (gate := self._nursery.gates.get((self.module, method))) is not None:
+                await gate.wait()
+            return self._nursery.answer(self.module, method, params)
         except child.Died:
             self.alive = False
             raise
@@ -58,21 +66,27 @@ class Nursery:
         """Pictures that kill whoever embeds them."""
         self.load: Callable[[], dict[str, Any]] = lambda: dict(LOADED)
         self.batch = LOADED["batch"]
+        self.load_light: Callable[[], dict[str, Any]] = lambda: self.load()  # noqa: PLW0108 - exchanged
+        """The same in the light text encoder."""
+        self.export: Callable[[], dict[str, Any]] = lambda: {"final": ""}
+        self.gates: dict[tuple[str, str], asyncio.Event] = {}
+        """What a call waits for, by module and method."""
         self.deaths = 0
         """How many calls to come end with a death, whatever they ask."""
 
     async def start(
         self, name: str, module: str, arguments: Sequence[str], *, environment: Mapping[str, str]
     ) -> FakeChild:
-        assert module == "imgqd.embedder"
         assert environment["HF_HUB_OFFLINE"] == "1"
-        [role] = arguments
-        self.born.append(FakeChild(name, role, self))
+        [role] = arguments or [ROLES[module]]
+        self.born.append(FakeChild(name, module, role, self))
         return self.born[-1]
 
-    def answer(self, method: str, params: dict[str, Any]) -> Any:
+    def answer(self, module: str, method: str, params: dict[str, Any]) -> Any:
+        if method == "export":
+            return self.export()
         if method == "load":
-            return self.load()
+            return self.load_light() if module == "imgqd.encoder" else self.load()
         if self.deaths:
             self.deaths -= 1
             raise child.Died("it ended with SIGKILL")

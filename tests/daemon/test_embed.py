@@ -1,4 +1,4 @@
-"""The two embedders seen from the core; their processes are stand-ins."""
+"""The embedder seen from the core; its processes are stand-ins."""
 
 from __future__ import annotations
 
@@ -8,16 +8,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pytest
 
 from daemon.fake_child import LOADED, FakeChild, Nursery, died, nursery, picture, refused, vector
 from imgqd import child, embed
 from imgqd import pictures as module
 from imgqd.config import ModelSettings
-from imgqd.embed import ModelState, NoModel, TextEncoder
+from imgqd.embed import NoModel
 from imgqd.pictures import PictureEmbedder
-from imgqd.records import Model
 
 __all__ = ["nursery"]
 
@@ -28,109 +26,6 @@ async def until_ended(pictures: PictureEmbedder) -> None:
     async with asyncio.timeout(20):
         while pictures.pid is not None:  # noqa: ASYNC110 - its timer tells nobody
             await asyncio.sleep(0)
-
-
-def test_a_text_becomes_a_vector_and_the_model_is_known(nursery: Nursery) -> None:
-    async def scene() -> TextEncoder:
-        changes: list[str] = []
-        texts = TextEncoder(SETTINGS, lambda: changes.append(texts.state.state))
-        assert changes == []
-        found = await texts.encode("cat")
-        assert np.array_equal(found, np.frombuffer(vector(b"cat"), np.float32))
-        assert texts.pid == nursery.born[0].pid
-        assert changes == ["ready"]
-        await texts.stop()
-        assert not nursery.born[0].alive
-        return texts
-
-    texts = asyncio.run(scene())
-    assert texts.model == Model("demo", "sha256:1", 4, 2, "shortest", "bicubic", 0)
-    assert [one.role for one in nursery.born] == ["text"]
-    assert nursery.asked("load")[0]["role"] == "text"
-
-
-def test_a_text_is_encoded_once_and_the_least_used_is_forgotten(
-    nursery: Nursery, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(embed, "_TEXTS", 2)
-
-    async def scene() -> None:
-        texts = TextEncoder(SETTINGS, lambda: None)
-        for text in ("a", "b", "a", "c", "a", "b"):
-            await texts.encode(text)
-        await texts.stop()
-
-    asyncio.run(scene())
-    assert [one["texts"] for one in nursery.asked("texts")] == [["a"], ["b"], ["c"], ["b"]]
-
-
-def test_a_dead_text_encoder_is_started_again_and_the_text_encoded(nursery: Nursery) -> None:
-    async def scene() -> None:
-        texts = TextEncoder(SETTINGS, lambda: None)
-        await texts.start()
-        nursery.deaths = 1
-        assert len(await texts.encode("cat")) == 4
-        nursery.born[-1].alive = False  # killed while nobody looked
-        assert len(await texts.encode("dog")) == 4
-        await texts.stop()
-
-    asyncio.run(scene())
-    assert len(nursery.born) == 3
-
-
-def test_a_text_that_kills_twice_is_given_up_and_others_still_work(nursery: Nursery) -> None:
-    async def scene() -> None:
-        texts = TextEncoder(SETTINGS, lambda: None)
-        nursery.deaths = 2
-        with pytest.raises(NoModel, match="died twice"):
-            await texts.encode("cat")
-        assert len(await texts.encode("dog")) == 4
-        await texts.stop()
-
-    asyncio.run(scene())
-
-
-@pytest.mark.parametrize(
-    ("code", "state"), [("missing", "missing"), ("failed", "failed"), ("internal", "failed")]
-)
-def test_without_weights_there_is_no_model_and_no_process_stays(
-    nursery: Nursery, code: str, state: str
-) -> None:
-    nursery.load = refused(code, "imgqctl model pull demo")
-
-    async def scene() -> ModelState:
-        texts = TextEncoder(SETTINGS, lambda: None)
-        await texts.start()
-        with pytest.raises(NoModel, match="model pull"):
-            await texts.encode("cat")
-        assert texts.pid is None
-        return texts.state
-
-    assert asyncio.run(scene()) == ModelState(state, "imgqctl model pull demo")
-    assert not any(one.alive for one in nursery.born)
-
-
-def test_a_death_while_loading_is_told(nursery: Nursery) -> None:
-    nursery.load = died
-
-    async def scene() -> ModelState:
-        texts = TextEncoder(SETTINGS, lambda: None)
-        await texts.start()
-        return texts.state
-
-    state = asyncio.run(scene())
-    assert state.state == "failed"
-    assert "SIGKILL" in state.detail
-
-
-def test_two_searches_at_once_start_one_encoder(nursery: Nursery) -> None:
-    async def scene() -> None:
-        texts = TextEncoder(SETTINGS, lambda: None)
-        await asyncio.gather(texts.encode("a"), texts.encode("b"))
-        await texts.stop()
-
-    asyncio.run(scene())
-    assert len(nursery.born) == 1
 
 
 def test_a_batch_becomes_vectors_in_its_order(nursery: Nursery) -> None:

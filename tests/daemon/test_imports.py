@@ -35,12 +35,17 @@ HOMES = {
     "defusedxml": {"decoder/xmp"},
     "exifread": {"decoder/exif"},
     "pyseccomp": {"decoder/sandbox"},
-    "torch": {"towers", "making", "accelerator"},
-    "open_clip": {"towers", "making"},
+    "torch": {"towers", "making", "accelerator", "tracing"},
+    "open_clip": {"towers", "making", "tracing"},
+    "onnx": {"tracing"},
+    "onnxruntime": {"light", "tracing"},
+    "ftfy": {"tokens"},
+    "regex": {"tokens"},
+    "tokenizers": {"tokens"},
     "huggingface_hub": {"fetch", "importing", "weights", "faults"},
     "httpx2": {"fetch", "faults"},
 }
-CHILDREN = {"imgqd.decoder", "imgqd.embedder", "imgqd.fetch"}
+CHILDREN = {"imgqd.decoder", "imgqd.embedder", "imgqd.encoder", "imgqd.exporter", "imgqd.fetch"}
 """What runs in processes of its own, and is never imported by the core."""
 
 
@@ -105,6 +110,9 @@ def test_no_part_of_the_core_imports_what_runs_in_a_process_of_its_own() -> None
         "towers": {"accelerator", "making", "serving", "weights"},
         "making": {"pace", "presets", "serving", "weights"},
         "accelerator": {"serving"},
+        "encoder": {"encoder", "light", "exports", "serving", "presets", "weights"},
+        "light": {"light", "tokens", "exports"},
+        "tokens": {"exports"},
     }
     for path in files():
         used = {child for child in CHILDREN for name in imports(path) if name.startswith(child)}
@@ -136,8 +144,24 @@ def test_the_stages_know_records_and_never_each_other() -> None:
 def test_the_core_never_loads_torch_open_clip_or_pillow() -> None:
     loaded = loaded_by("import imgqd.app, imgqd.cli")
     assert "faiss" in loaded
-    assert not loaded & {"torch", "open_clip", "PIL", "huggingface_hub", "httpx2", "transformers"}
+    assert not loaded & {
+        "torch",
+        "open_clip",
+        "PIL",
+        "huggingface_hub",
+        "httpx2",
+        "transformers",
+        "onnxruntime",
+        "tokenizers",
+    }
     assert not loaded & CHILDREN
+
+
+@pytest.mark.system
+def test_the_text_encoder_loads_neither_torch_nor_open_clip() -> None:
+    loaded = loaded_by("import imgqd.encoder, imgqd.light")
+    assert {"onnxruntime", "tokenizers"} <= loaded
+    assert not loaded & {"torch", "open_clip", "onnx", "transformers", "PIL", "faiss"}
 
 
 @pytest.mark.system

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from daemon.shelf import DIM, OTHER, vector_of
+from daemon.shelf import DIM, MODEL, OTHER, vector_of
 from daemon.stage import THIRD, Stage
+from imgqd import exports
 from imgqd.catalog import DiskTrouble
 from imgqd.config import ModelSettings
 from imgqd.embed import NoModel
@@ -81,6 +82,39 @@ def test_a_model_is_asked_for_the_everyday_phrases_once_and_never_again(
             monkeypatch.setattr("imgqd.engine.PHRASES", (*PHRASES, "one more"))
             assert (await again("demo"))[0] == len(PHRASES) + 1
             assert (await again("demo"))[0] == 0
+
+    asyncio.run(scene())
+
+
+def test_from_the_second_start_on_the_first_answer_is_judged_as_always(stage: Any) -> None:
+    async def scene() -> None:
+        async with stage() as one:
+            await one.ready()
+            await one.until(lambda: not one.models._tasks)
+            await one.models.stop()
+            one.models = one._models("demo")
+            learnt: list[int] = []
+            one.models._ready = lambda: learnt.append(len(one.library.index._phrases))
+            one.models.start()
+            await one.models.settled()
+            assert len(one.library.index._phrases)
+            await one.until(lambda: len(learnt) == 1)
+            assert learnt[0]
+
+    asyncio.run(scene())
+
+
+def test_exports_of_models_that_left_the_catalog_are_deleted(stage: Any, tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with stage() as one:
+            needed, other = exports.place(MODEL.key), exports.place("sha256:gone")
+            for folder in (needed, other):
+                folder.mkdir(parents=True)
+            assert tmp_path in other.parents
+            await one.ready()
+            await one.until(lambda: not one.models._tasks)
+            assert needed.exists()
+            assert not other.exists()
 
     asyncio.run(scene())
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from house import House, running
 from imgqd.config import ModelSettings
-from imgqd.embed import TextEncoder
+from imgqd.texts import TextEncoder
 from system.full_size import Reference, Rows, saved_in, stored
 
 pytestmark = [pytest.mark.system, pytest.mark.model]

@@ -1,0 +1,158 @@
+"""What the exporter makes of a text tower: open_clip's own vectors, or a reason why not."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import open_clip
+import pytest
+import safetensors.torch
+import torch
+from numpy.typing import NDArray
+
+from daemon.test_tokens import ODD
+from imgqd import exports, presets, weights
+from imgqd.everyday import PHRASES
+from imgqd.light import Light
+from system.full_size import saved_in
+
+pytestmark = pytest.mark.model
+
+SMALL: dict[str, Any] = {
+    "embed_dim": 32,
+    "vision_cfg": {"image_size": 32, "layers": 1, "width": 64, "head_width": 32, "patch_size": 16},
+    "text_cfg": {"context_length": 16, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 2},
+}
+
+
+def small(folder: Path, *, custom: bool = False, **text: Any) -> str:
+    """Save a small model whose text tower has some settings of its own, and return its name."""
+    folder.mkdir()
+    config = {**SMALL, "text_cfg": {**SMALL["text_cfg"], **text}}
+    kind = open_clip.CustomTextCLIP if custom else open_clip.CLIP
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        model = kind(**config)
+    safetensors.torch.save_file(model.state_dict(), folder / "open_clip_model.safetensors")
+    described = {"model_cfg": {**config, "custom_text": custom}, "preprocess_cfg": {}}
+    (folder / "open_clip_config.json").write_text(json.dumps(described))
+    return f"local-dir:{folder}"
+
+
+def export(name: str, home: Path) -> str:
+    """Run the exporter in a process of its own, and return why there can be no light encoder."""
+    script = "import sys; from imgqd import exporter; print(exporter.export({'name': sys.argv[1]}))"
+    made = subprocess.run(
+        [sys.executable, "-P", "-c", script, name],
+        env={**os.environ, "XDG_CACHE_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert made.returncode == 0, made.stderr
+    final: str = json.loads(made.stdout.replace("'", '"'))["final"]
+    return final
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path
+
+
+def light_of(name: str, home: Path) -> tuple[Light, exports.Manifest, weights.Weights]:
+    """Return a model's light encoder, made if need be."""
+    assert export(name, home) == ""
+    found = weights.find(name)
+    folder, manifest = exports.find(found.key)
+    return Light(folder, manifest, found.path), manifest, found
+
+
+def vectors_of_open_clip(name: str, texts: tuple[str, ...]) -> NDArray[np.float32]:
+    with warnings.catch_warnings(), torch.inference_mode():
+        warnings.simplefilter("ignore")
+        model: Any = open_clip.create_model(name).eval()
+        vectors = model.encode_text(open_clip.get_tokenizer(name)(list(texts)))
+        unit: NDArray[np.float32] = torch.nn.functional.normalize(vectors, dim=-1).numpy()
+    return unit
+
+
+def cosines(light: Light, texts: tuple[str, ...], known: NDArray[np.float32]) -> NDArray[Any]:
+    ours = np.stack([light.vector(text) for text in texts])
+    assert np.allclose(np.linalg.norm(ours, axis=1), 1, atol=1e-5)
+    products: NDArray[Any] = (ours * known).sum(axis=1)
+    return products
+
+
+def test_the_demo_models_own_export_gives_open_clips_vectors(home: Path) -> None:
+    light, manifest, found = light_of(presets.DEMO, home)
+    assert not exports.place(found.key).exists()  # it came with the package
+    texts = (*ODD, *PHRASES)
+    known = vectors_of_open_clip(f"local-dir:{found.path.parent}", texts)
+    assert cosines(light, texts, known).min() > 0.9999
+    # Other texts' vectors would not have passed.
+    assert cosines(light, texts[1:], known[:-1]).min() < 0.9
+    assert manifest.precision == "float32"
+
+
+def test_a_larger_towers_export_is_within_its_loss_and_says_it(home: Path, tmp_path: Path) -> None:
+    name = small(tmp_path / "model", width=256, heads=4, layers=6)
+    light, manifest, _ = light_of(name, home)
+    known = vectors_of_open_clip(name, (*ODD, *PHRASES))
+    assert manifest.precision == "int8"
+    found = cosines(light, (*ODD, *PHRASES), known)
+    assert 0.999 < found.min() < 0.99999
+    assert manifest.least == pytest.approx(found.min(), abs=5e-4)
+
+
+@pytest.mark.faults
+def test_a_full_size_models_export_is_within_its_loss_and_says_it(
+    home: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    name = f"local-dir:{saved_in(tmp_path_factory.getbasetemp())}"
+    light, manifest, _ = light_of(name, home)
+    known = vectors_of_open_clip(name, (*ODD, *PHRASES))
+    assert manifest.precision == "int8"
+    found = cosines(light, (*ODD, *PHRASES), known)
+    assert found.min() > 0.999
+    assert manifest.least == pytest.approx(found.min(), abs=5e-4)
+
+
+@pytest.mark.parametrize("custom", [False, True], ids=["CLIP", "CustomTextCLIP"])
+def test_a_small_tower_is_exported_as_it_is(home: Path, tmp_path: Path, *, custom: bool) -> None:
+    name = small(tmp_path / "model", custom=custom)
+    light, manifest, found = light_of(name, home)
+    assert (manifest.precision, manifest.context, manifest.clean) == ("float32", 16, "lower")
+    known = vectors_of_open_clip(name, (*ODD, *PHRASES))
+    assert cosines(light, (*ODD, *PHRASES), known).min() > 0.9999
+    # Its table of tokens is read where it lies, and not stored once more.
+    assert not (exports.place(found.key) / exports.ROWS).exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        ({"no_causal_mask": True, "pool_type": "last"}, "looks at all places of a text"),
+        ({"pool_type": "first"}, "looks at all places of a text"),
+        ({"tokenizer_kwargs": {"reduction_mask": "simple"}}, "a tokenizer of its own"),
+    ],
+    ids=["SigLIP", "first", "tokenizer"],
+)
+def test_a_tower_that_cannot_be_light_is_known_for_it(
+    home: Path, tmp_path: Path, settings: dict[str, Any], why: str
+) -> None:
+    name = small(tmp_path / "model", custom=True, **settings)
+    assert why in export(name, home)
+    with pytest.raises(exports.Unexported) as told:
+        exports.find(weights.find(name).key)
+    assert why in told.value.final
+    assert [path.name for path in exports.place(weights.find(name).key).iterdir()] == [
+        "manifest.json"
+    ]
