@@ -52,11 +52,21 @@ __all__ = [
 
 RESULTS: Final = ROOT / "benchmarks" / "results"
 
-_VERSIONS: Final = ("imgq", "torch", "open_clip_torch", "faiss-cpu", "pillow", "numpy")
+_VERSIONS: Final = (
+    "imgq",
+    "torch",
+    "open_clip_torch",
+    "onnxruntime",
+    "faiss-cpu",
+    "pillow",
+    "numpy",
+)
 
 _ROLES: Final = {
     "imgqd.embedder image": "embedder",
     "imgqd.embedder text": "text encoder",
+    "imgqd.encoder": "text encoder",
+    "imgqd.exporter": "exporter",
     "imgqd.decoder": "decoder",
 }
 

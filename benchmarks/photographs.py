@@ -132,8 +132,8 @@ def _first_picture(house: House) -> None:
 async def _parts(model: Path, files: list[Path]) -> Parts:
     """Take the time of each step apart, through the daemon's own processes."""
     from imgqd.config import ModelSettings
-    from imgqd.embed import TextEncoder
     from imgqd.pictures import PictureEmbedder
+    from imgqd.texts import TextEncoder
 
     name = f"local-dir:{model}"
     texts = TextEncoder(ModelSettings(name=name), lambda: None)
