@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from daemon.fake_child import LOADED, FakeChild, Nursery, died, nursery, picture, refused, vector
-from imgqd import child, embed
+from imgqd import child
 from imgqd import pictures as module
 from imgqd.config import ModelSettings
 from imgqd.embed import NoModel
@@ -164,14 +164,14 @@ class Card:
         monkeypatch.setattr(time, "time", lambda: self.now)
         self.pictures = PictureEmbedder(replace(SETTINGS, device="auto"), lambda: None)
 
-    def _on_card(self, method: str, params: dict[str, Any]) -> Any:
+    def _on_card(self, module: str, method: str, params: dict[str, Any]) -> Any:
         if method == "load":
-            self._answer(method, params)
+            self._answer(module, method, params)
             self.device = params["device"]
             return on_card(params)
         if self.device != "cpu" and self.broken is not None:
             raise self.broken()
-        return self._answer(method, params)
+        return self._answer(module, method, params)
 
     async def embed(self, *numbers: int) -> list[int]:
         """Embed pictures, and return the places of those that got no vector."""
@@ -264,10 +264,10 @@ def test_a_device_that_is_not_there_at_the_start_is_stood_in_for(
 ) -> None:
     answer = card.nursery.answer
 
-    def gone(method: str, params: dict[str, Any]) -> Any:
+    def gone(module: str, method: str, params: dict[str, Any]) -> Any:
         if method == "load" and params["device"] != "cpu":
             raise error
-        return answer(method, params)
+        return answer(module, method, params)
 
     monkeypatch.setattr(card.nursery, "answer", gone)
 
