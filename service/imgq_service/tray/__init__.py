@@ -1,0 +1,1 @@
+"""The tray: an icon that says how the daemon is, and a menu to steer it."""
