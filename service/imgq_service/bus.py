@@ -1,4 +1,4 @@
-"""One-shot calls to other programs of the desktop, over the session bus. The only home of jeepney."""
+"""One-shot calls over the session bus to other programs. The only home of jeepney."""
 
 from __future__ import annotations
 

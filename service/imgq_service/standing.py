@@ -33,7 +33,7 @@ class Standing:
         return cls(state_folder() / "standing.json")
 
     def read(self) -> dict[str, str | None]:
-        """Return the searches, the oldest first; none where the file is missing or is no such file."""
+        """Return the searches, the oldest first; none where the file cannot be understood."""
         try:
             raw = json.loads(self.path.read_text("utf-8"))
         except (OSError, ValueError):

@@ -31,7 +31,8 @@ def icon(face: Face) -> Image.Image:
     image = Image.new("RGBA", (SIDE * _OVER, SIDE * _OVER), _CLEAR)
     pen = ImageDraw.Draw(image)
     ink = _GREY if face.mood == "away" else _INK
-    _loupe(pen, ink)
+    # The mark lies where the handle would.
+    _loupe(pen, ink, handle=face.mood != "attention")
     if face.mood == "indexing":
         _ring(pen, face.step)
     elif face.mood == "paused":
@@ -45,8 +46,9 @@ def icon(face: Face) -> Image.Image:
     return image.resize((SIDE, SIDE), Image.Resampling.LANCZOS)
 
 
-def _loupe(pen: ImageDraw.ImageDraw, ink: Colour) -> None:
-    _stroke(pen, (42, 42), (57, 57), 9, ink)
+def _loupe(pen: ImageDraw.ImageDraw, ink: Colour, *, handle: bool) -> None:
+    if handle:
+        _stroke(pen, (42, 42), (57, 57), 9, ink)
     for colour, width, grow in ((_RIM, 14, 3), (ink, 8, 0)):
         pen.ellipse(_box(6 - grow, 6 - grow, 48 + grow, 48 + grow), outline=colour,
                     width=width * _OVER)  # fmt: skip
@@ -60,7 +62,7 @@ def _hills(pen: ImageDraw.ImageDraw, ink: Colour) -> None:
 
 def _ring(pen: ImageDraw.ImageDraw, step: int) -> None:
     # Where the loupe's glass is: a clock's face that fills.
-    pen.pieslice(_box(15, 15, 39, 39), -90, -90 + 360 * max(step, 1) / STEPS, fill=_BLUE)
+    pen.pieslice(_box(13, 13, 41, 41), -90, -90 + 360 * max(step, 1) / STEPS, fill=_BLUE)
     pen.arc(_box(6, 6, 48, 48), -90, -90 + 360 * max(step, 1) / STEPS, fill=_BLUE, width=8 * _OVER)
 
 

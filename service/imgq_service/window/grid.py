@@ -131,17 +131,18 @@ class _Drawing(QStyledItemDelegate):
 
     def paint(self, pen: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
         """Draw a cell, or the line."""
-        # The stubs do not know the fields that an option has by inheritance.
-        rect: QRect = option.rect  # type: ignore[attr-defined]
-        palette: QPalette = option.palette  # type: ignore[attr-defined]
-        state: QStyle.StateFlag = option.state  # type: ignore[attr-defined]
+        rect: QRect = option.rect
+        palette: QPalette = option.palette
+        state: QStyle.StateFlag = option.state
         cell = self._grid.cells.cell(index)
         pen.save()
         if cell is None:
             _draw_line(pen, rect, palette)
         else:
             chosen = bool(state & QStyle.StateFlag.State_Selected)
-            _draw_cell(pen, rect, palette, cell, self._grid.cells.thumbnail(cell.path), chosen)
+            _draw_cell(
+                pen, rect, palette, cell, self._grid.cells.thumbnail(cell.path), chosen=chosen
+            )
         pen.restore()
 
 
@@ -155,7 +156,13 @@ def _draw_line(pen: QPainter, rect: QRect, palette: QPalette) -> None:
 
 
 def _draw_cell(
-    pen: QPainter, rect: QRect, palette: QPalette, cell: Cell, picture: QPixmap | None, chosen: bool
+    pen: QPainter,
+    rect: QRect,
+    palette: QPalette,
+    cell: Cell,
+    picture: QPixmap | None,
+    *,
+    chosen: bool,
 ) -> None:
     if chosen:
         pen.setRenderHint(QPainter.RenderHint.Antialiasing)

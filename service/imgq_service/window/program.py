@@ -11,8 +11,8 @@ from PySide6.QtCore import QSocketNotifier
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 
+from imgq_service.door import Door
 from imgq_service.window import dialogs
-from imgq_service.window.door import Door
 from imgq_service.window.window import Window
 
 _QUESTIONS: Final[dict[str, Callable[[], None]]] = {
@@ -24,7 +24,7 @@ _QUESTIONS: Final[dict[str, Callable[[], None]]] = {
 def search(query: str) -> int:
     """Open the window and return when it was closed."""
     application = _application()
-    door = Door()
+    door = Door("window")
     window = Window(query)
     bell = QSocketNotifier(door.fileno(), QSocketNotifier.Type.Read)
     bell.activated.connect(lambda: _answer(door, window))

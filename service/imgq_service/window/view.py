@@ -12,7 +12,6 @@ from imgq.text import clip, counted, readable, readable_path
 
 Move = Literal["left", "right", "up", "down", "page up", "page down", "first", "last"]
 
-_NAME: Final = 24
 _CHIP: Final = 48
 _WORDS: Final = {"words", "text"}
 
@@ -92,12 +91,11 @@ def _cell(match: Match, home: bytes, *, weak: bool) -> Cell:
     metadata = match.metadata
     if metadata.get("width") and metadata.get("height"):
         said.append(f"{metadata['width']} x {metadata['height']}")
-    for key in ("title", "camera"):
-        if isinstance(text := metadata.get(key), str) and text:
-            said.append(readable(text))
+    texts = (metadata.get(key) for key in ("title", "camera"))
+    said += [readable(text) for text in texts if isinstance(text, str) and text]
     if match.also:
         said.append(f"and {counted(len(match.also), 'copy', 'copies')}")
-    return Cell(match.path, clip(readable(name), _NAME), "\n".join(said), weak)
+    return Cell(match.path, readable(name), "\n".join(said), weak)
 
 
 def _chips(answer: SearchAnswer) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from imgq.answers import SearchAnswer
 from imgq.errors import ImgqError
 from imgq.opening import open_file
 from imgq.text import readable, readable_path
+from imgq_service.door import knock
 from imgq_service.revealing import reveal
 from imgq_service.standing import Standing
 from imgq_service.window import hands
@@ -145,10 +146,12 @@ class Window(QWidget):
         match heard:
             case Found(query, answer) if query != self.field.text():
                 pass  # another key came meanwhile
-            case Found(_, ImgqError() as error):
+            case Found(query, ImgqError() as error):
+                self.setWindowTitle(_title(query))
                 self._show(Page(note=readable(str(error))))
-            case Found(_, SearchAnswer() as answer):
+            case Found(query, SearchAnswer() as answer):
                 self._show(page(answer, self._home))
+                self.setWindowTitle(_title(query))
             case Seen(picture, thumbnail):
                 self._put(picture, thumbnail)
             case Large(picture, ImgqError() as error):
@@ -206,7 +209,8 @@ class Window(QWidget):
     def _stand(self) -> bool:
         line = self.field.text().strip()
         if line:
-            self._do(lambda: Standing.ours().add(line), f"the tray tells of new pictures: {line}")
+            self._do(lambda: Standing.ours().add(line), f"the tray tells of each new one: {line}")
+            knock("tray", "standing")
         return True
 
     def _do(self, act: Callable[[], None], said: str) -> None:
@@ -218,6 +222,11 @@ class Window(QWidget):
 
     def _say(self, text: str) -> None:
         self.note.setText(text or _HINT)
+
+
+def _title(query: str) -> str:
+    """Return the title of a window that shows the answer to a line."""
+    return f"{readable(query)} - imgq"
 
 
 def _chips_html(chips: tuple[str, ...]) -> str:

@@ -1,4 +1,4 @@
-"""One window for a person: whoever comes second knocks, and the one that is there comes forward.
+"""One tray and one window for a person: whoever comes second knocks, and the first one acts.
 
 Rules of this file: no toolkit. To knock takes milliseconds.
 """
@@ -16,18 +16,18 @@ _PATIENCE_S: Final = 1.0
 _LONGEST: Final = 16384
 
 
-def address() -> str:
-    """Return the window's socket, beside the daemon's."""
-    return os.path.join(os.path.dirname(socket_name()), "window.sock")
+def address(name: str) -> str:
+    """Return the socket of the tray or the window, beside the daemon's."""
+    return os.path.join(os.path.dirname(socket_name()), f"{name}.sock")
 
 
-def knock(query: str) -> bool:
-    """Ask the window that is there to come forward with a line; False where there is none."""
+def knock(name: str, line: str) -> bool:
+    """Say a line to the tray or the window that is there; False where there is none."""
     with socket.socket(socket.AF_UNIX) as there:
         there.settimeout(_PATIENCE_S)
         try:
-            there.connect(address())
-            there.sendall(query.encode("utf-8", "replace"))
+            there.connect(address(name))
+            there.sendall(line.encode("utf-8", "replace"))
             there.shutdown(socket.SHUT_WR)
             return there.recv(1) == b"!"
         except OSError:
@@ -37,8 +37,8 @@ def knock(query: str) -> bool:
 class Door:
     """The socket where others knock; `fileno` is readable when somebody does."""
 
-    def __init__(self) -> None:
-        path = address()
+    def __init__(self, name: str) -> None:
+        path = address(name)
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         # Whoever left it behind did not answer.
         with contextlib.suppress(FileNotFoundError):

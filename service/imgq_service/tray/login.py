@@ -1,0 +1,82 @@
+"""Whether the tray starts at login: one file, written and removed, nothing else.
+
+Sources: Desktop Application Autostart Specification 0.5 (freedesktop.org); launchd.plist(5).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import plistlib
+import sys
+from pathlib import Path
+from typing import Final
+
+from imgq.errors import ImgqError
+from imgq.paths import settings_path
+
+_LABEL: Final = "org.imgq.tray"
+_PLAIN: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._+-@:,=")
+
+
+def path() -> Path:
+    """Return the file that makes the tray start at login."""
+    if sys.platform == "darwin":
+        return Path("~/Library/LaunchAgents").expanduser() / f"{_LABEL}.plist"
+    return settings_path().parents[1] / "autostart" / "imgq-tray.desktop"
+
+
+def is_on() -> bool:
+    """Tell whether the tray starts at login."""
+    return path().is_file()
+
+
+def turn_on() -> None:
+    """Let the tray start at login, by the interpreter that runs now."""
+    command = [sys.executable, "-m", "imgq_service.tray.cli", "--wait"]
+    content = _agent(command) if sys.platform == "darwin" else _entry(command)
+    file = path()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_name(f".{file.name}.new")
+    draft.write_bytes(content)
+    draft.replace(file)
+
+
+def turn_off() -> None:
+    """Let it start no longer, and leave no folder that was made for it."""
+    path().unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        path().parent.rmdir()
+
+
+def _entry(command: list[str]) -> bytes:
+    words = " ".join(_quoted(word) for word in command)
+    return (
+        "[Desktop Entry]\n"
+        "Type=Application\n"
+        "Name=imgq\n"
+        "Comment=Shows how the picture search is, and searches\n"
+        f"Exec={words}\n"
+        "X-GNOME-Autostart-enabled=true\n"
+    ).encode()
+
+
+def _agent(command: list[str]) -> bytes:
+    return plistlib.dumps(
+        {
+            "Label": _LABEL,
+            "ProgramArguments": command,
+            "RunAtLoad": True,
+            "LimitLoadToSessionType": "Aqua",
+        }
+    )
+
+
+def _quoted(word: str) -> str:
+    if not word.isprintable():
+        raise ImgqError(f"{word!r} cannot stand in a desktop entry: install imgq elsewhere")
+    if set(word) <= _PLAIN:
+        return word
+    # Twice: once for the entry's strings, once for the words in quotes.
+    for special in ("\\", '"', "`", "$"):
+        word = word.replace(special, f"\\{special}")
+    return '"' + word.replace("\\", "\\\\").replace("%", "%%") + '"'
