@@ -90,7 +90,7 @@ def _tray(options: Namespace) -> int:
     if obstacle is not None:
         sys.stderr.write(f"{PROGRAM}: {obstacle}; `{PROGRAM} --search` works without one\n")
         return 0
-    from imgq_service.tray import program  # noqa: PLC0415 - looks for a display
+    from imgq_service.tray import program  # noqa: PLC0415 - needs the extra, too
 
     return program.run()
 

@@ -21,11 +21,13 @@ from imgq_service.standing import Standing
 from imgq_service.tray.menu import Act, until_tomorrow
 from imgq_service.tray.scene import Hit, Scene
 
-_PAUSES_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+_PAUSES_S: Final = (0.2, 0.5, 1.0, *(2.0,) * 30, 10.0)
+"""Between two tries while no daemon answers: a restart is noticed soon, a long absence costs little."""
 _HOUR_S: Final = 3600.0
 
-_BREATH_S: Final = 0.5
-"""Between two looks of the icon: a first indexing changes the numbers many times a second."""
+_BREATH_S: Final = 1.0
+"""Between two menus: a first indexing changes the numbers many times a second, and some panels
+close a menu that changes."""
 
 _HITS: Final = 20
 

@@ -7,29 +7,27 @@ import signal
 import subprocess
 import sys
 import threading
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from imgq import paths
 from imgq.errors import ImgqError
 from imgq.opening import open_file
 from imgq_service.door import Door
 from imgq_service.standing import Standing
-from imgq_service.tray import login, presence, shell
+from imgq_service.tray import login
 from imgq_service.tray.life import Life
 from imgq_service.tray.menu import Act, Item, menu
 from imgq_service.tray.scene import Scene, face
 
+if TYPE_CHECKING:
+    from imgq_service.tray.qt_shell import QtShell
+    from imgq_service.tray.shell import Shell
+
 _BEGINNING: Final = '# All that can be set: README.md, "Configuration".\n'
-_GI: Final = "python3-gi and gir1.2-ayatanaappindicator3-0.1"
 
 
 def run() -> int:
     """Show the icon until Quit or a signal."""
-    if sys.platform != "darwin" and not shell.HAS_MENU:
-        if not presence.has_panel():
-            sys.stderr.write(f"imgq-tray: this panel wants {_GI}, seen by this Python\n")
-            return 0
-        sys.stderr.write(f"imgq-tray: no menu without {_GI}; a click opens the search\n")
     tray = Tray()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: tray.quit())
@@ -43,7 +41,7 @@ class Tray:
     def __init__(self) -> None:
         self._home = os.fsencode(os.path.expanduser("~"))
         scene = Scene(away="looking for the daemon", at_login=login.is_on())
-        self._shell = shell.Shell(face(scene), self._menu(scene), self._act)
+        self._shell = _shell()(face(scene), self._menu(scene), self._act)
         self._door = Door("tray")
         self._life = Life(self._show, self._door, Standing.ours(), scene)
 
@@ -67,6 +65,10 @@ class Tray:
         return menu(scene, self._home)
 
     def _act(self, act: Act) -> None:
+        # What opens a file waits for a moment whether that goes wrong; the menu does not.
+        threading.Thread(target=self._try, args=(act,), daemon=True).start()
+
+    def _try(self, act: Act) -> None:
         try:
             self._done(act)
         except (ImgqError, OSError) as error:
@@ -92,6 +94,17 @@ class Tray:
                 self._life.set_login(on=on)
             case _:
                 self._life.do(act)
+
+
+def _shell() -> type[Shell | QtShell]:
+    """Return pystray's icon where it has a menu (GTK, or a Mac), else Qt's."""
+    from imgq_service.tray import shell  # noqa: PLC0415 - looks for a display
+
+    if shell.HAS_MENU:
+        return shell.Shell
+    from imgq_service.tray.qt_shell import QtShell  # noqa: PLC0415 - 40 MB that few need
+
+    return QtShell
 
 
 def _spawn(*words: str) -> None:

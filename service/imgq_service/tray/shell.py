@@ -16,10 +16,8 @@ from imgq_service.tray.drawing import icon
 from imgq_service.tray.menu import BREAK, Act, Item
 from imgq_service.tray.scene import Face
 
-BACKEND: Final = str(pystray.Icon.__module__).rpartition("._")[2]
-"""`appindicator`, `gtk`, `xorg` or `darwin`: what pystray found here."""
-
 HAS_MENU: Final = bool(pystray.Icon.HAS_MENU)
+"""Whether what pystray found here is good for more than a picture: by Xlib not even clicks arrive."""
 
 
 class Shell:
@@ -30,15 +28,22 @@ class Shell:
         self._items = items
         self._act = act
         self._ready = threading.Event()
+        self._ended = False
         menu = pystray.Menu(lambda: tuple(map(self._made, self._items)))
         self._icon: Any = pystray.Icon("imgq", icon(face), face.title, menu)
 
     def run(self) -> None:
         """Show the icon until `stop`; for the main thread."""
-        self._icon.run(self._begin)
+        try:
+            self._icon.run(self._begin)
+        except Exception:
+            # At its end it takes back a notification, and raises where nobody shows any.
+            if not self._ended:
+                raise
 
     def stop(self) -> None:
         """End `run`."""
+        self._ended = True
         self._icon.stop()
 
     def show(self, face: Face, items: tuple[Item, ...]) -> None:
