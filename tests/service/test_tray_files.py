@@ -43,8 +43,9 @@ def test_start_at_login_comes_and_goes_without_a_trace(places: Path) -> None:
     assert files(places) == before
 
 
+@pytest.mark.usefixtures("places")
 def test_the_login_starts_this_very_interpreter_whatever_its_folder_is_called(
-    places: Path, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sys, "executable", '/opt/a "b" $c 100%/python')
     login.turn_on()
@@ -97,7 +98,8 @@ def test_a_damaged_file_of_searches_stops_nobody(tmp_path: Path, content: bytes)
     assert "a cat" in standing.read()
 
 
-def test_nobody_is_at_home_until_a_door_is_there_nor_after_it_is_closed(places: Path) -> None:
+@pytest.mark.usefixtures("places")
+def test_nobody_is_at_home_until_a_door_is_there_nor_after_it_is_closed() -> None:
     assert not knock("tray", "hello")
     door = Door("tray")
     assert Path(address("tray")).stat().st_mode & 0o777 == 0o600
@@ -106,9 +108,10 @@ def test_nobody_is_at_home_until_a_door_is_there_nor_after_it_is_closed(places: 
     assert not knock("tray", "hello")
 
 
+@pytest.mark.usefixtures("places")
 @pytest.mark.parametrize("words", [["--search"], []], ids=["window", "tray"])
 def test_without_a_display_it_says_so_in_one_line(
-    places: Path, capsys: pytest.CaptureFixture[str], words: list[str]
+    capsys: pytest.CaptureFixture[str], words: list[str]
 ) -> None:
     for package in ("PySide6", "Xlib", "jeepney"):
         pytest.importorskip(package)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -44,9 +45,9 @@ FACES: dict[str, tuple[Status | None, str, int, str]] = {
     "no weights": (
         status(model={"state": "missing", "detail": "fetch fast"}), "attention", 0, "fetch fast",
     ),
-    "download": (status(model=DOWNLOAD), "indexing", 4, "downloading the model: 1.0 MiB of 4.0 MiB"),
+    "download": (status(model=DOWNLOAD), "indexing", 4, "model: 1.0 MiB of 4.0 MiB"),
     "no folder": (status(roots=[]), "attention", 0, "no folder is watched yet"),
-    "a move": (status(state="indexing", **moving()), "indexing", 12, "30 of 40 pictures seen by best"),
+    "a move": (status(state="indexing", **moving()), "indexing", 12, "30 of 40 pictures seen"),
     "a move that waits": (status(**moving("on battery")), "idle", 0, "waits: on battery"),
     "starting": (status(state="starting"), "idle", 0, "starting"),
 }  # fmt: skip
@@ -137,7 +138,7 @@ def test_groups_are_parted_by_one_line_each() -> None:
         items = menu(known)
         assert items[0] is not BREAK
         assert items[-1] is not BREAK
-        assert not any(a is b is BREAK for a, b in zip(items, items[1:], strict=False))
+        assert not any(a is b is BREAK for a, b in pairwise(items))
 
 
 @pytest.mark.parametrize(

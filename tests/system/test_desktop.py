@@ -12,16 +12,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
+
 from demo.sample import draw
 from desktop import Desktop, desktop, need
 from house import BIN, PATIENCE, House, running
-from PIL import Image
 
 for package in ("PySide6", "pystray", "jeepney", "Xlib"):
     if importlib.util.find_spec(package) is None:
         pytest.skip(f"{package} is not installed here", allow_module_level=True)
 
-from panel import FileManager, Item, Panel
+from panel import FileManager, Item, Panel  # noqa: E402 - it needs what was just looked for
 
 pytestmark = pytest.mark.system
 

@@ -22,7 +22,7 @@ from imgq_service.tray.menu import Act, until_tomorrow
 from imgq_service.tray.scene import Hit, Scene
 
 _PAUSES_S: Final = (0.2, 0.5, 1.0, *(2.0,) * 30, 10.0)
-"""Between two tries while no daemon answers: a restart is noticed soon, a long absence costs little."""
+"""Between two tries while no daemon answers: short for a restart, long for an absence."""
 _HOUR_S: Final = 3600.0
 
 _BREATH_S: Final = 1.0

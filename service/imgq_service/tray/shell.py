@@ -17,7 +17,7 @@ from imgq_service.tray.menu import BREAK, Act, Item
 from imgq_service.tray.scene import Face
 
 HAS_MENU: Final = bool(pystray.Icon.HAS_MENU)
-"""Whether what pystray found here is good for more than a picture: by Xlib not even clicks arrive."""
+"""Whether what pystray found is good for more than a picture: by Xlib not even clicks arrive."""
 
 
 class Shell:
