@@ -37,7 +37,9 @@ _LINE: Final = "red car"
 _SYSTEM: Final = "/usr/bin/python3"
 _OURS: Final = "imgq-tray --search"
 _BARE: Final = {
-    "tkinter": "import tkinter as t; w = t.Tk(); t.Entry(w).pack(); t.Canvas(w).pack(); w.mainloop()",
+    "tkinter": (
+        "import tkinter as t; w = t.Tk(); t.Entry(w).pack(); t.Canvas(w).pack(); w.mainloop()"
+    ),
     "PySide6": (
         "from PySide6.QtWidgets import *; a = QApplication([]); w = QWidget(); b = QVBoxLayout(w);"
         "b.addWidget(QLineEdit()); b.addWidget(QListView()); w.show(); a.exec()"

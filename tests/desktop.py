@@ -113,7 +113,9 @@ def desktop(environment: Mapping[str, str]) -> Iterator[Desktop]:
         with open(reading, "rb") as said:
             one.environment["DISPLAY"] = f":{said.readline().decode().strip()}"
         bus = subprocess.Popen(
-            ["dbus-daemon", "--session", "--nofork", "--print-address=1"], stdout=subprocess.PIPE
+            ["dbus-daemon", "--session", "--nofork", "--print-address=1"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
         )
         one._started.append(bus)
         assert bus.stdout is not None

@@ -134,7 +134,10 @@ class Item:
 
     def _lines(self) -> Iterator[tuple[int, str, bool]]:
         body: tuple[int, int, list[str]] = (0, -1, [])
-        _, layout = self._call(new_method_call(self._menu, "GetLayout", "iias", body))
+        try:
+            _, layout = self._call(new_method_call(self._menu, "GetLayout", "iias", body))
+        except DBusErrorResponse:
+            return  # between two menus there is none
         yield from _walk(layout)
 
     def _call(self, message: Any) -> Any:
