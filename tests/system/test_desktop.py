@@ -54,14 +54,28 @@ def desk(library: House) -> Iterator[Desktop]:
         yield one
 
 
+@pytest.fixture(scope="module")
+def windows() -> list[subprocess.Popen[bytes]]:
+    """Give the place of the one open window."""
+    return []
+
+
 @pytest.fixture
-def window(desk: Desktop) -> Iterator[subprocess.Popen[bytes]]:
-    """Give an open search window, with the keyboard."""
-    process = desk.start(BIN / "imgq-tray", "--search")
-    desk.tell("xdotool", "windowfocus", "--sync", desk.window("^imgq$"))
-    yield process
-    process.terminate()
-    process.wait(PATIENCE)
+def window(desk: Desktop, windows: list[subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
+    """Give an open search window, with the keyboard: the one of the test before, if it is there."""
+    if not windows or windows[0].poll() is not None:
+        windows[:] = [desk.start(BIN / "imgq-tray", "--search")]
+        desk.tell("xdotool", "windowfocus", "--sync", desk.window("^imgq$"))
+    return windows[0]
+
+
+@pytest.fixture
+def no_window(windows: list[subprocess.Popen[bytes]]) -> None:
+    """Close the window of the tests before."""
+    for process in windows:
+        process.terminate()
+        process.wait(PATIENCE)
+    windows.clear()
 
 
 def test_the_toolkit_gives_no_reference_away_that_it_does_not_have() -> None:
@@ -89,22 +103,14 @@ def clipboard(desk: Desktop, target: str = "UTF8_STRING") -> bytes:
     return done.stdout
 
 
-@pytest.mark.usefixtures("window")
-def test_enter_opens_the_best_and_escape_closes(library: House, desk: Desktop) -> None:
+def test_enter_opens_the_best_and_escape_closes(
+    library: House, desk: Desktop, window: subprocess.Popen[bytes]
+) -> None:
     opened = library.base / "opened"
-    opened.unlink(missing_ok=True)
     ask(desk, "red car")
     desk.press("Return")
     desk.until(opened.exists, "the picture is opened")
     assert opened.read_text() == f"{library.pictures}/red car.png\n"
-    desk.press("Escape")
-    desk.until(lambda: not desk.windows("imgq"), "the window is closed")
-
-
-def test_escape_ends_the_program_and_it_ends_well(
-    desk: Desktop, window: subprocess.Popen[bytes]
-) -> None:
-    ask(desk, "beach sunset")
     desk.press("Escape")
     assert window.wait(PATIENCE) == 0
 
@@ -213,6 +219,7 @@ def test_the_menu_steers_the_daemon_and_shows_what_it_does(
     assert tray.wait(PATIENCE) == 0
 
 
+@pytest.mark.usefixtures("no_window")
 @pytest.mark.parametrize("with_menu", ["Qt"], indirect=True)
 def test_tray_and_window_live_through_a_restart_and_tell_of_new_pictures(
     library: House, desk: Desktop, with_menu: tuple[subprocess.Popen[bytes], Item]
@@ -240,6 +247,7 @@ def test_tray_and_window_live_through_a_restart_and_tell_of_new_pictures(
     library.sync()
 
 
+@pytest.mark.usefixtures("no_window")
 def test_in_a_real_panel_a_click_at_the_icon_opens_the_search(
     library: House, desk: Desktop
 ) -> None:

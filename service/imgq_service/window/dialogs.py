@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QMessageBox
 
 from imgq.client import Client
 from imgq.errors import ImgqError
 from imgq.screen import Screen
 from imgq.summary import why_sentence
+from imgq.text import readable
 
 
 def add_folder() -> None:
@@ -21,7 +23,7 @@ def add_folder() -> None:
         with Client() as client:
             client.add_root(chosen)
     except ImgqError as error:
-        QMessageBox.warning(None, "imgq", str(error))
+        _say(QMessageBox.Icon.Warning, str(error))
 
 
 def why_not_found() -> None:
@@ -34,4 +36,11 @@ def why_not_found() -> None:
             said = why_sentence(client.why(chosen), Screen())
     except ImgqError as error:
         said = str(error)
-    QMessageBox.information(None, "imgq", said)
+    _say(QMessageBox.Icon.Information, said)
+
+
+def _say(icon: QMessageBox.Icon, text: str) -> None:
+    box = QMessageBox(icon, "imgq", readable(text))
+    # A file's name may look like HTML, which could show other files.
+    box.setTextFormat(Qt.TextFormat.PlainText)
+    box.exec()

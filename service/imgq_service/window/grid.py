@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from html import escape
 from typing import Final
 
 from PySide6.QtCore import (
@@ -100,7 +101,10 @@ class Cells(QAbstractListModel):
         cell = self.cell(index)
         if role == Qt.ItemDataRole.DisplayRole:
             return "Weak matches" if cell is None else cell.name
-        return cell.tip if cell is not None and role == Qt.ItemDataRole.ToolTipRole else None
+        if cell is None or role != Qt.ItemDataRole.ToolTipRole:
+            return None
+        # A file's name may look like HTML, which could show other files.
+        return f"<p style='white-space:pre'>{escape(cell.tip)}</p>"
 
     def flags(self, index: _Index) -> Qt.ItemFlag:
         """Return what can be done with a row."""

@@ -146,8 +146,8 @@ class Window(QWidget):
         match heard:
             case Found(query, answer) if query != self.field.text():
                 pass  # another key came meanwhile
-            case Found(query, ImgqError() as error):
-                self.setWindowTitle(_title(query))
+            case Found(_, ImgqError() as error):
+                self.setWindowTitle("imgq")
                 self._show(Page(note=readable(str(error))))
             case Found(query, SearchAnswer() as answer):
                 self._show(page(answer, self._home))
@@ -209,8 +209,7 @@ class Window(QWidget):
     def _stand(self) -> bool:
         line = self.field.text().strip()
         if line:
-            self._do(lambda: Standing.ours().add(line), f"the tray tells of each new one: {line}")
-            knock("tray", "standing")
+            self._do(lambda: _stand(line), f"the tray tells of each new one: {line}")
         return True
 
     def _do(self, act: Callable[[], None], said: str) -> None:
@@ -222,6 +221,12 @@ class Window(QWidget):
 
     def _say(self, text: str) -> None:
         self.note.setText(text or _HINT)
+
+
+def _stand(line: str) -> None:
+    Standing.ours().add(line)
+    if not knock("tray", "standing"):
+        raise ImgqError(f"{line} is kept, but no tray runs to tell of it: start imgq-tray")
 
 
 def _title(query: str) -> str:
