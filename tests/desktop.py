@@ -10,6 +10,7 @@ import io
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -98,10 +99,19 @@ def need(*programs: str) -> None:
         pytest.skip(f"not installed here: {', '.join(missing)}")
 
 
+def need_qt() -> None:
+    """Skip the test where Qt cannot be loaded: its packages count on libraries of the system."""
+    probe = [sys.executable, "-c", "import PySide6.QtWidgets"]
+    done = subprocess.run(probe, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        pytest.skip(f"Qt cannot be loaded here: {done.stderr.strip().splitlines()[-1]}")
+
+
 @contextlib.contextmanager
 def desktop(environment: Mapping[str, str]) -> Iterator[Desktop]:
     """Give a desktop with a window manager that gives each new window the keyboard."""
     need("Xvfb", "openbox", "xdotool", "import", "dbus-daemon")
+    need_qt()
     one = Desktop(environment)
     try:
         reading, writing = os.pipe()

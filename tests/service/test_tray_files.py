@@ -121,3 +121,17 @@ def test_without_a_display_it_says_so_in_one_line(
     assert said.count("\n") == 1
     # For a tray that is no failure: it is started at each login, on whatever desktop.
     assert status == (1 if words else 0)
+
+
+@pytest.mark.usefixtures("places")
+def test_a_system_without_the_libraries_of_qt_says_what_to_install(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("PySide6")
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setitem(sys.modules, "imgq_service.window.program", None)
+    assert cli.main(["--search"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("imgq-tray: Qt cannot be loaded: ")
+    assert "sudo apt install libegl1 " in said
+    assert said.count("\n") == 1

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from demo.sample import draw
-from desktop import Desktop, desktop, need
+from desktop import Desktop, desktop, need, need_qt
 from house import BIN, PATIENCE, House, running
 
 for package in ("PySide6", "pystray", "jeepney", "Xlib"):
@@ -80,6 +80,7 @@ def no_window(windows: list[subprocess.Popen[bytes]]) -> None:
 
 def test_the_toolkit_gives_no_reference_away_that_it_does_not_have() -> None:
     # 6.12.0 does on Python 3.11, at every call that returns nothing, and the process aborts.
+    need_qt()
     calls = (
         "from PySide6.QtWidgets import *; a = QApplication([]); f = QLineEdit();"
         "[(f.setText(str(n)), f.setVisible(False)) for n in range(9999)]"

@@ -7,6 +7,7 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from types import ModuleType
 from typing import Final
 
 from imgq.command import Parser, Version, run
@@ -16,6 +17,8 @@ from imgq_service.door import knock
 PROGRAM: Final = "imgq-tray"
 _TRAY: Final = "pip install 'imgq[tray]'"
 _QT: Final = "PySide6"
+_SYSTEM: Final = "libegl1 libgl1 libxkbcommon0 libdbus-1-3 libfontconfig1 libxcb-cursor0"
+"""The packages with the system's libraries that Qt's own packages count on."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,17 +56,13 @@ def _search(query: str) -> int:
     # Before anything large is imported.
     if knock("window", query):
         return 0
-    _need_qt()
-    from imgq_service.window import program  # noqa: PLC0415 - a tenth of a second
-
-    return program.search(query)
+    status: int = _window().search(query)
+    return status
 
 
 def _ask(question: str) -> int:
-    _need_qt()
-    from imgq_service.window import program  # noqa: PLC0415
-
-    return program.ask(question)
+    status: int = _window().ask(question)
+    return status
 
 
 def _login(*, on: bool) -> int:
@@ -93,6 +92,19 @@ def _tray(options: Namespace) -> int:
     from imgq_service.tray import program  # noqa: PLC0415 - needs the extra, too
 
     return program.run()
+
+
+def _window() -> ModuleType:
+    """Return what opens windows; raises ImgqError where the toolkit cannot be loaded."""
+    _need_qt()
+    try:
+        from imgq_service.window import program  # noqa: PLC0415 - a tenth of a second
+    except ImportError as error:
+        # Qt's packages bring Qt, and not what every desktop has: libEGL.so.1, say.
+        raise ImgqError(
+            f"Qt cannot be loaded: {error} (Debian, Ubuntu: `sudo apt install {_SYSTEM}`)"
+        ) from None
+    return program
 
 
 def _need_qt() -> None:
