@@ -17,7 +17,7 @@ from imgq.following import Follower
 from imgq.put import put, put_json
 from imgq.screen import Screen, say, screen_of
 from imgq.summary import root_lines, status_lines, why_sentence
-from imgq.terminal import clock
+from imgq.terminal import synced
 from imgq.text import readable, readable_path
 
 _PROGRAM = "imgqctl"
@@ -96,8 +96,8 @@ def _folders(_: Namespace) -> int:
 
 def _sync(options: Namespace) -> int:
     with Client() as client:
-        synced = client.sync(options.timeout)
-    put(f"in sync as of {clock(synced.as_of)}")
+        answer = client.sync(options.timeout)
+    put(synced(answer.as_of))
     return 0
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from imgq.durations import spoken
 from imgq.model_reports import Migrating
 from imgq.reports import Download, Status
-from imgq.terminal import clock
+from imgq.terminal import synced
 from imgq.text import clip, counted, grouped, readable, width
 
 _LONGEST_BAR = 40
@@ -35,8 +35,8 @@ def progress(earlier: Sample, later: Sample, columns: int) -> str:
     if status.migrating is not None and not status.pending:
         return move_progress(status.migrating, columns)
     if not status.pending:
-        synced = f"in sync as of {clock(status.as_of)}"
-        return clip(f"{status.state}  {counted(status.pictures, 'picture')}, {synced}", columns)
+        now = f"{counted(status.pictures, 'picture')}, {synced(status.as_of)}"
+        return clip(f"{status.state}  {now}", columns)
     total = max(status.files, status.pending)
     done = total - status.pending
     words = [f"{done * 100 // total}%", f"{grouped(done)} of {grouped(total)}"]

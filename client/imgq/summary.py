@@ -9,7 +9,7 @@ from imgq.model_reports import Migrating
 from imgq.progress import size
 from imgq.reports import Root, Status, Why
 from imgq.screen import Screen
-from imgq.terminal import clock, table
+from imgq.terminal import synced, table
 from imgq.text import counted, readable, readable_path
 
 _LABEL = 10
@@ -35,8 +35,8 @@ _WHY = {
 def status_lines(status: Status, screen: Screen) -> Iterator[str]:
     """Yield a summary of the daemon, a line for each thing that matters."""
     version = f" {readable(status.version)}" if status.version else ""
-    synced = f"in sync as of {clock(status.as_of)}"
-    yield f"imgqd{version}: {readable(status.paused or status.state)}, {synced}"
+    state = readable(status.paused or status.state)
+    yield f"imgqd{version}: {state}, {synced(status.as_of)}"
     for reason in status.degraded:
         yield _line("degraded", screen.paint(_WARNING, readable(reason)))
     pictures = counted(status.pictures, "picture")

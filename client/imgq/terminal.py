@@ -43,6 +43,8 @@ def hints(answer: SearchAnswer, now: float, *, weak: bool) -> Iterator[str]:
     if answer.pending:
         is_are = "picture is" if answer.pending == 1 else "pictures are"
         yield f"{answer.pending} {is_are} still being indexed"
+    elif answer.as_of <= 0:
+        yield "the folders were not looked through yet: --sync waits for that"
     elif now - answer.as_of > _STALE_S:
         yield (
             f"changes of the last {spoken(now - answer.as_of)} may be missing: "
@@ -70,9 +72,16 @@ def linked(text: str, path: bytes, screen: Screen) -> str:
     return f"\x1b]8;;{file_uri(path, screen.host)}\x1b\\{text}\x1b]8;;\x1b\\"
 
 
+def synced(as_of: float) -> str:
+    """Return up to when every change is in, as people say it."""
+    return f"in sync as of {clock(as_of)}" if as_of > 0 else "not in sync yet"
+
+
 def clock(at: float) -> str:
-    """Return a time of today as people say it."""
-    return time.strftime("%H:%M:%S", time.localtime(at))
+    """Return a time as people say it: with the day, unless that is today."""
+    then, now = time.localtime(at), time.localtime()
+    is_today = then[:3] == now[:3]
+    return time.strftime("%H:%M:%S" if is_today else "%Y-%m-%d %H:%M", then)
 
 
 def table(rows: Sequence[tuple[str, ...]]) -> list[str]:

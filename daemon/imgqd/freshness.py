@@ -82,6 +82,7 @@ class Freshness:
         """Return the Unix time up to which every change on disk is in the answers.
 
         `blind_since` is the last complete look at folders that nobody watches, if any.
+        0 claims nothing: the folders were never looked through.
         """
         oldest = self.oldest(pending)
         claims = [time.time() - LAG]
@@ -92,6 +93,6 @@ class Freshness:
         if self.doubts != self._trusted:
             claims.append(self._proved)
         # A change that was noticed late does not make an earlier claim truer.
-        claim = min(claims)
+        claim = max(min(claims), 0.0)
         self._proved = max(self._proved, claim) if oldest is None else self._proved
         return claim

@@ -1,5 +1,6 @@
 import json
 import re
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -125,7 +126,7 @@ def test_no_folders_is_status_1_and_a_remedy(daemon: FakeDaemon, capsysbinary: C
 
 
 def test_sync_says_as_of_when(daemon: FakeDaemon, capsysbinary: Captured) -> None:
-    daemon.answers["sync"] = {"as_of": 0.0, "pending": 0}
+    daemon.answers["sync"] = {"as_of": time.time(), "pending": 0}
     assert main(["sync", "--timeout", "1min"]) == 0
     assert daemon.called("sync") == [{"timeout_s": 60.0}]
     assert re.fullmatch(rb"in sync as of \d\d:\d\d:\d\d\n", capsysbinary.readouterr().out)

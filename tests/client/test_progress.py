@@ -1,4 +1,5 @@
 import re
+import time
 
 import pytest
 
@@ -53,7 +54,7 @@ def test_two_looks_at_the_same_moment_are_no_rate() -> None:
 
 
 def test_nothing_to_do_is_said_in_words() -> None:
-    said = line(START, sample(1, state="idle", pending=0))
+    said = line(START, sample(1, state="idle", pending=0, as_of=time.time()))
     assert re.fullmatch(r"idle  60,312 pictures, in sync as of \d\d:\d\d:\d\d", said)
 
 

@@ -13,7 +13,7 @@ GOLDEN = Path(__file__).with_name("golden")
 
 @pytest.fixture(autouse=True)
 def clock_without_a_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("imgq.summary.clock", lambda at: f"<{at:.0f}>")
+    monkeypatch.setattr("imgq.terminal.clock", lambda at: f"<{at:.0f}>")
 
 
 def said(**changes: object) -> list[str]:

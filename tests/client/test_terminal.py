@@ -1,3 +1,5 @@
+import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -6,7 +8,7 @@ import pytest
 from client.fake_daemon import found, result
 from imgq.answers import SearchAnswer
 from imgq.screen import Screen
-from imgq.terminal import hints, linked, listing, table
+from imgq.terminal import hints, linked, listing, synced, table
 from imgq.text import width
 
 NOW = 1_000_000.0
@@ -85,6 +87,7 @@ def test_a_link_carries_the_bytes_and_the_host() -> None:
                 "changes of the last 1 min 30 s may be missing: --sync waits for them",
             ],
         ),
+        ({"as_of": 0.0}, ["the folders were not looked through yet: --sync waits for that"]),
         ({"as_of": NOW - 90, "pending": 2}, ["2 pictures are still being indexed"]),
     ],
     ids=str,
@@ -113,3 +116,11 @@ def test_a_line_that_was_more_than_words_is_said_back_and_what_was_not_followed(
         "not followed: no width: write w:>4000",
     ]
     assert list(hints(answer(understood=understood[:1], weak_from=4), NOW, weak=True)) == []
+
+
+def test_a_moment_of_another_day_is_told_with_the_day() -> None:
+    now = time.time()
+    assert re.fullmatch(r"in sync as of \d\d:\d\d:\d\d", synced(now))
+    day = r"\d{4}-\d\d-\d\d \d\d:\d\d"
+    assert re.fullmatch(f"in sync as of {day}", synced(now - 90_000))
+    assert synced(0.0) == "not in sync yet"
