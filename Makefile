@@ -28,11 +28,14 @@ types: .venv/installed
 	@$(BIN)/mypy
 
 unit: .venv/installed
-	@$(BIN)/python -m pytest -m 'not system and not model and not faults' -n 2
+	@# Without the folders of which nothing is meant: torch alone takes seconds to import.
+	@$(BIN)/python -m pytest -m 'not system and not model and not faults' -n 2 \
+		--ignore tests/system --ignore tests/model
 
 system: .venv/installed
-	@# Most of it waits for processes to start: three files at a time share the cores well.
-	@$(BIN)/python -m pytest -m '(system or model) and not faults' -n 3 --dist loadfile
+	@# Half of it waits for processes and quiet times: four files at a time share two cores well.
+	@$(BIN)/python -m pytest -m '(system or model) and not faults' -n 4 --dist loadfile \
+		--no-loadscope-reorder
 
 # Every fault, with the long runs of what a person's disk does to the daemon that make test leaves out.
 faults: .venv/installed

@@ -2,7 +2,7 @@
 
 The only home of ftfy, regex and tokenizers. The cleaning and the way in which a text
 falls into words are open_clip's, word for word; the vocabulary is its own file,
-written down by the exporter. `tests/daemon/test_tokens.py` compares both sides.
+written down by the exporter. `tests/model/test_tokens.py` compares both sides.
 """
 
 from __future__ import annotations

@@ -11,9 +11,9 @@ import numpy as np
 import psutil
 import pytest
 
-from daemon.test_exporter import small
 from house import House, picture, running
 from imgq.reports import Status
+from model.test_exporter import small
 
 pytestmark = [pytest.mark.system, pytest.mark.model]
 

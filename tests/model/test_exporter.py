@@ -17,10 +17,10 @@ import safetensors.torch
 import torch
 from numpy.typing import NDArray
 
-from daemon.test_tokens import ODD
 from imgqd import exports, presets, weights
 from imgqd.everyday import PHRASES
 from imgqd.light import Light
+from model.test_tokens import ODD
 from system.full_size import saved_in
 
 pytestmark = pytest.mark.model
