@@ -21,6 +21,9 @@ from PIL import Image
 PATIENCE = 30.0
 """Seconds after which a wait is a failure: a machine at work on other things is slow."""
 
+_BUS = Path(__file__).with_name("bus.conf")
+"""A session bus that starts nothing: which services this machine has is no matter of a test's."""
+
 
 class Desktop:
     """A display and a session bus, and hands for keyboard and mouse."""
@@ -123,7 +126,7 @@ def desktop(environment: Mapping[str, str]) -> Iterator[Desktop]:
         with open(reading, "rb") as said:
             one.environment["DISPLAY"] = f":{said.readline().decode().strip()}"
         bus = subprocess.Popen(
-            ["dbus-daemon", "--session", "--nofork", "--print-address=1"],
+            ["dbus-daemon", f"--config-file={_BUS}", "--nofork", "--print-address=1"],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         )
