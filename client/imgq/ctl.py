@@ -142,13 +142,12 @@ def _doctor(options: Namespace) -> int:
 
 
 def _start(_: Namespace) -> int:
-    from imgq import lifecycle  # noqa: PLC0415 - only these two start processes
+    from imgq import lifecycle  # noqa: PLC0415 - only these three start processes
 
     if lifecycle.running():
         put("imgqd is already running")
         return 0
-    lifecycle.start()
-    put("imgqd is running")
+    put(f"imgqd is running{_by(lifecycle.start())}")
     return 0
 
 
@@ -156,12 +155,21 @@ def _stop(_: Namespace) -> int:
     from imgq import lifecycle  # noqa: PLC0415
 
     try:
-        lifecycle.stop()
+        put(f"imgqd has stopped{_by(lifecycle.stop())}")
     except NotRunning:
         put("imgqd is not running")
-    else:
-        put("imgqd has stopped")
     return 0
+
+
+def _restart(_: Namespace) -> int:
+    from imgq import lifecycle  # noqa: PLC0415
+
+    put(f"imgqd is running again{_by(lifecycle.restart())}")
+    return 0
+
+
+def _by(manager: str | None) -> str:
+    return "" if manager is None else f" (by {manager})"
 
 
 def _screen() -> Screen:
@@ -213,4 +221,5 @@ def _parser() -> Parser:
     ctl_models.add_actions(model)
     add("start", _start, "start the daemon and wait until it answers")
     add("stop", _stop, "stop the daemon and wait until it is gone")
+    add("restart", _restart, "exchange the daemon's process and wait until it answers")
     return parser

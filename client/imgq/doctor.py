@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from imgq import paths
+from imgq import managers, paths
 from imgq.client import Client
 from imgq.errors import NotRunning, Refused, Unreachable
 from imgq.reports import Check
@@ -90,8 +90,23 @@ def _without_daemon(error: Unreachable) -> Iterator[Check]:
         yield _socket(is_served=not isinstance(error, NotRunning))
     except OSError as trouble:
         yield Check("socket", "bad", str(trouble), "look at the owner and mode of that folder")
+    yield from _service()
     yield _program()
     yield _settings()
+
+
+def _service() -> Iterator[Check]:
+    manager = managers.ours()
+    if manager is None:
+        return
+    state = manager.state()
+    if state.trouble:
+        said = f"{manager.name} could not run the daemon: {state.trouble}"
+        yield Check("service", "bad", said, f"{manager.log.strip('`')}, then: imgqctl start")
+    elif not state.runs:
+        yield Check("service", "warning", f"stopped, by {manager.name}", "imgqctl start")
+    else:
+        yield Check("service", "fine", f"{manager.name} runs pid {state.pid}", None)
 
 
 def _socket(*, is_served: bool) -> Check:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -9,12 +10,11 @@ import sys
 import time
 from pathlib import Path
 
-from imgq import paths
+from imgq import managers, paths
 from imgq.client import Client
 from imgq.errors import ImgqError, NotRunning
 from imgq.text import readable
 
-UNIT = "imgqd.service"
 _START_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 60.0
 # Between two looks at a socket that is not there yet; nobody can wait for it to listen.
@@ -22,34 +22,79 @@ _PAUSE_S = 0.05
 
 
 def running() -> bool:
-    """Tell whether a daemon answers."""
+    """Tell whether a daemon answers; one that would be started by the question does not."""
+    manager = managers.ours()
+    return False if manager is not None and _sleeps(manager) else _answers()
+
+
+def start(timeout_s: float = _START_TIMEOUT_S) -> str | None:
+    """Start the daemon, by its service where there is one, and wait until it answers.
+
+    Returns the name of the manager that runs it, None where it stands by itself.
+    Raises ImgqError if it does not come.
+    """
+    manager = managers.ours()
+    if manager is not None:
+        manager.start()
+        _wait_until_it_answers(timeout_s, None, f"see {manager.log}")
+        return manager.name
+    log = paths.state_folder() / "imgqd.log"
+    process = _spawn(_program(), log)
+    _wait_until_it_answers(timeout_s, process, f"see {log}")
+    return None
+
+
+def stop(timeout_s: float = _STOP_TIMEOUT_S) -> str | None:
+    """Stop the daemon and wait until nobody listens any more; raises NotRunning if nobody did.
+
+    Returns the name of the manager that did it. Then its socket is closed, too: no question
+    starts the daemon again.
+    """
+    deadline = time.monotonic() + timeout_s
+    manager = managers.ours()
+    state = managers.State() if manager is None else manager.state()
+    if manager is not None and (state.runs or state.listens):
+        manager.stop()
+        _wait_until_gone(deadline)
+        if not state.runs:
+            raise NotRunning(f"imgqd does not run: {manager.name} starts it no longer when asked")
+        return manager.name
+    stop_alone(timeout_s)
+    return None
+
+
+def stop_alone(timeout_s: float = _STOP_TIMEOUT_S) -> None:
+    """Stop a daemon that no manager runs, and wait; raises NotRunning without one."""
+    deadline = time.monotonic() + timeout_s
+    with Client() as client:
+        client.shutdown(timeout_s)
+    _wait_until_gone(deadline)
+
+
+def restart(timeout_s: float = _START_TIMEOUT_S) -> str | None:
+    """Exchange the daemon's process, or start it; as `start` in all else."""
+    manager = managers.ours()
+    if manager is not None and (manager.state().runs or not running()):
+        manager.restart()
+        _wait_until_it_answers(timeout_s, None, f"see {manager.log}")
+        return manager.name
+    with contextlib.suppress(NotRunning):
+        stop_alone(timeout_s)
+    return start(timeout_s)
+
+
+def _sleeps(manager: managers.Manager) -> bool:
+    state = manager.state()
+    return state.listens and not state.runs
+
+
+def _answers() -> bool:
     try:
         with Client() as client:
             client.hello()
     except NotRunning:
         return False
     return True
-
-
-def start(timeout_s: float = _START_TIMEOUT_S) -> None:
-    """Start the daemon, by its service where there is one; raises ImgqError if it does not come."""
-    if not _start_service():
-        log = paths.state_folder() / "imgqd.log"
-        process = _spawn(_program(), log)
-        _wait_until_it_answers(timeout_s, process, log)
-    else:
-        _wait_until_it_answers(timeout_s, None, None)
-
-
-def stop(timeout_s: float = _STOP_TIMEOUT_S) -> None:
-    """Stop the daemon and wait until nobody listens any more; raises NotRunning if nobody did."""
-    deadline = time.monotonic() + timeout_s
-    with Client() as client:
-        client.shutdown(timeout_s)
-    while _listening():
-        if time.monotonic() > deadline:
-            raise ImgqError("the daemon has not stopped yet: see `imgqctl status` and its log")
-        time.sleep(_PAUSE_S)
 
 
 def _listening() -> bool:
@@ -60,20 +105,11 @@ def _listening() -> bool:
     return True
 
 
-def _start_service() -> bool:
-    # The service does not know of this shell's socket: it would start another daemon.
-    systemctl = None if "IMGQ_SOCKET" in os.environ else shutil.which("systemctl")
-    if systemctl is None or _quiet(systemctl, "--user", "cat", UNIT) != 0:
-        return False
-    if _quiet(systemctl, "--user", "start", UNIT) != 0:
-        raise ImgqError(f"{UNIT} did not start: `journalctl --user -u {UNIT}` says why")
-    return True
-
-
-def _quiet(*command: str) -> int:
-    return subprocess.run(  # noqa: S603 - fixed words, no shell
-        command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ).returncode
+def _wait_until_gone(deadline: float) -> None:
+    while _listening():
+        if time.monotonic() > deadline:
+            raise ImgqError("the daemon has not stopped yet: see `imgqctl status` and its log")
+        time.sleep(_PAUSE_S)
 
 
 def _program() -> str:
@@ -99,13 +135,12 @@ def _spawn(program: str, log: Path) -> subprocess.Popen[bytes]:
 
 
 def _wait_until_it_answers(
-    timeout_s: float, process: subprocess.Popen[bytes] | None, log: Path | None
+    timeout_s: float, process: subprocess.Popen[bytes] | None, where: str
 ) -> None:
     deadline = time.monotonic() + timeout_s
-    where = f"see {log}" if log else f"see `journalctl --user -u {UNIT}`"
-    while not running():
+    while not _answers():
         if process is not None and process.poll() is not None:
-            last = readable(_last_line(log)) if log else ""
+            last = readable(_last_line(paths.state_folder() / "imgqd.log"))
             said = f" ({last})" if last else ""
             raise ImgqError(f"imgqd ended with status {process.returncode}{said}: {where}")
         if time.monotonic() > deadline:

@@ -9,17 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from imgq import durations
-
-_SIZES: Final = {
-    "b": 1,
-    "kb": 10**3,
-    "mb": 10**6,
-    "gb": 10**9,
-    "kib": 1 << 10,
-    "mib": 1 << 20,
-    "gib": 1 << 30,
-}
+from imgq import durations, sizes
 
 
 def duration(value: object) -> float:
@@ -34,11 +24,9 @@ def duration(value: object) -> float:
 
 def size(value: object) -> int:
     """Return the bytes of a size."""
-    match = re.fullmatch(r"(\d+) ?([a-z]+)", value.lower()) if isinstance(value, str) else None
-    factor = _SIZES.get(match[2]) if match else None
-    if match is None or factor is None:
-        raise ValueError("a size such as 512MiB or 2GiB")
-    return int(match[1]) * factor
+    if not isinstance(value, str):
+        raise ValueError(sizes.ALLOWED)  # noqa: TRY004 - a bad setting, not a bad call
+    return sizes.parse(value)
 
 
 def stall(value: object) -> float:
@@ -144,5 +132,6 @@ CHECKS: Final[Mapping[str, Callable[[object], Any]]] = {
     "server.max_query": query,
     # SQLite takes 32,766 values in one question; names and content may each find so many.
     "server.max_results": number(1, 10_000),
+    "service.memory_high": sizes.memory_bound,
 }
 """The check of each key, by its dotted name."""

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import importlib.metadata
 import logging
 import os
 import signal
-import socket
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from imgq import paths
-from imgqd import machine, writers
+from imgqd import alone, machine, socketfile, writers
 from imgqd.api import Api
 from imgqd.bell import Bell
 from imgqd.catalog import CatalogDamaged
@@ -38,6 +36,7 @@ from imgqd.server import Handler, Problem, Server
 from imgqd.session import Session
 from imgqd.settle import Settler
 from imgqd.status import Status
+from imgqd.supervisor import Supervisor
 from imgqd.thumbnails import Thumbnails
 from imgqd.walks import Walks
 from imgqd.watch import Watcher
@@ -54,23 +53,19 @@ _LAST_WORDS: Final = 2.0
 """Seconds for the writes at the end."""
 
 
-class AlreadyRunning(Exception):
-    """Another daemon holds the lock; the text says which."""
-
-
-async def run(settings: Settings, settings_path: Path) -> None:
+async def run(settings: Settings, settings_path: Path, supervisor: Supervisor) -> None:
     """Be the daemon until SIGTERM, SIGINT or `shutdown`.
 
     Raises AlreadyRunning, SocketTrouble, CatalogError or OSError before anything is served,
     and CatalogDamaged at any time: everything is closed then, the damaged file set aside.
     """
     machine.share_one_heap()
-    state = _state_folder()
-    with _lock(state / "lock"):
+    state = alone.state_folder()
+    with alone.lock(state / "lock"):
         changed = Bell()
         with contextlib.closing(Library(state / "catalog.sqlite3", changed)) as library:
             try:
-                await _live(settings, settings_path, state, changed, library)
+                await _live(settings, settings_path, state, changed, library, supervisor)
             except Exception:
                 if library.damage is None:
                     raise
@@ -79,7 +74,12 @@ async def run(settings: Settings, settings_path: Path) -> None:
 
 
 async def _live(
-    settings: Settings, settings_path: Path, state: Path, changed: Bell, library: Library
+    settings: Settings,
+    settings_path: Path,
+    state: Path,
+    changed: Bell,
+    library: Library,
+    supervisor: Supervisor,
 ) -> None:
     """Serve until told to end; raises CatalogDamaged, or an error of what else ended it."""
     sys.setswitchinterval(_HANDOVER)
@@ -91,6 +91,7 @@ async def _live(
 
     async with contextlib.AsyncExitStack() as stack:
         core = await _assemble(settings, settings_path, state, changed, library)
+        core.is_supervised = supervisor.is_there
         library.on_damage = damaged
         stack.push_async_callback(core.models.stop)
         stack.push_async_callback(core.thumbnails.stop)
@@ -98,17 +99,20 @@ async def _live(
         api = Api(core, importlib.metadata.version("imgq"))
         table = {method: _answering(handler) for method, handler in api.table().items()}
         _heed_signals(core)
-        server = Server(paths.socket_path(), table, api.closed, lambda: core.settings.server)
+        given = supervisor.given
+        place = paths.socket_path() if given is None else socketfile.adopt(given)
+        server = Server(place, table, api.closed, lambda: core.settings.server, given)
         await server.start()
         stack.push_async_callback(server.stop)
-        _notify("READY=1")
-        log.info("listening on %s", paths.socket_path())
+        supervisor.ready()
+        log.info("listening on %s", place)
         core.models.start()
         writers.ignore_breaks()
         await asyncio.to_thread(core.watcher.start)
         stack.callback(core.watcher.stop)
         stack.callback(core.roots.close)
-        await stack.enter_async_context(_at_work(core, server))
+        telling = supervisor.tasks(core.started, changed, core.status.full)
+        await stack.enter_async_context(_at_work(core, server, telling))
         async with asyncio.TaskGroup() as group:
             # On a full disk it waits: what ends the daemon is heard meanwhile.
             starting = group.create_task(core.start(), name="start")
@@ -116,7 +120,7 @@ async def _live(
             starting.cancel()
         if library.damage is not None:
             raise library.damage
-        _notify("STOPPING=1")
+        supervisor.stopping()
         log.info("stopping")
 
 
@@ -231,7 +235,9 @@ async def _assemble(
 
 
 @contextlib.asynccontextmanager
-async def _at_work(core: Core, server: Server) -> AsyncIterator[None]:
+async def _at_work(
+    core: Core, server: Server, telling: Mapping[str, Coroutine[Any, Any, None]]
+) -> AsyncIterator[None]:
     """Run the stages; if one of them ends by a mistake, the daemon ends, loudly."""
 
     async def look_after() -> None:
@@ -244,6 +250,7 @@ async def _at_work(core: Core, server: Server) -> AsyncIterator[None]:
         "walks": core.walks.run(),
         "roots": core.roots.run(look_after),
         "pipeline": core.pipeline.run(),
+        **telling,
     }
     tasks = [asyncio.create_task(run, name=name) for name, run in runs.items()]
     for task in tasks:
@@ -279,40 +286,3 @@ def _heed_signals(core: Core) -> None:
     loop.add_signal_handler(signal.SIGHUP, reload)
     # Not by the loop: it would be told only after it has answered whoever waits already.
     signal.signal(signal.SIGCONT, lambda *_: core.pulse.resumed())
-
-
-def _state_folder() -> Path:
-    state = paths.state_folder()
-    state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return state.resolve()
-
-
-@contextlib.contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """Hold the lock for life; the system lets go of it however the daemon ends."""
-    with path.open("a+", encoding="ascii") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            pid = file.read().strip() or "unknown"
-            raise AlreadyRunning(
-                f"imgqd is running already (pid {pid}, {path.parent}): imgqctl stop ends it"
-            ) from None
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
-        yield
-
-
-def _notify(message: str) -> None:
-    """Tell a service manager that waits for it (sd_notify(3))."""
-    address = os.environ.get("NOTIFY_SOCKET")
-    if not address:
-        return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
-        try:
-            notify.connect("\0" + address[1:] if address.startswith("@") else address)
-            notify.sendall(message.encode())
-        except OSError as error:
-            log.warning("the service manager cannot be told %s: %s", message, error)

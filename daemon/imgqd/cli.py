@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import errno
+import faulthandler
 import importlib.metadata
 import logging
 import os
@@ -18,6 +19,8 @@ from imgq import paths
 
 try:
     from imgqd import config
+    from imgqd.socketfile import SocketTrouble
+    from imgqd.supervisor import Supervisor
 except ModuleNotFoundError as missing:
     sys.exit(f"imgqd: {missing.name} is not installed: pip install 'imgq[daemon]'")
 
@@ -53,20 +56,25 @@ def main() -> int:
     if arguments.check:
         return _check(path, settings)
     _log()
-    return _run(settings, path)
+    # A watchdog ends a process that is stuck by SIGABRT: then the journal has where.
+    faulthandler.enable()
+    try:
+        supervisor = Supervisor.of()
+    except SocketTrouble as error:
+        return _fail(str(error), 4)
+    return _run(settings, path, supervisor)
 
 
-def _run(settings: config.Settings, path: Path) -> int:
+def _run(settings: config.Settings, path: Path, supervisor: Supervisor) -> int:
     # Half a second of FAISS and NumPy that a mistake in the settings need not wait for.
-    from imgqd import app  # noqa: PLC0415
+    from imgqd import alone, app  # noqa: PLC0415
     from imgqd.catalog import CatalogDamaged, CatalogError  # noqa: PLC0415
-    from imgqd.socketfile import SocketTrouble  # noqa: PLC0415
 
     in_a_row = 0
     while True:
         began = time.monotonic()
         try:
-            asyncio.run(app.run(settings, path))
+            asyncio.run(app.run(settings, path, supervisor))
         except CatalogDamaged as error:
             in_a_row = in_a_row + 1 if time.monotonic() - began < _SOON else 1
             if in_a_row > _BEGINNINGS:
@@ -74,7 +82,7 @@ def _run(settings: config.Settings, path: Path) -> int:
             # They may have been changed through the daemon itself.
             with contextlib.suppress(config.SettingsError):
                 settings = config.load(path)
-        except (app.AlreadyRunning, SocketTrouble, CatalogError) as error:
+        except (alone.AlreadyRunning, SocketTrouble, CatalogError) as error:
             return _fail(str(error), 4)
         except OSError as error:
             remedy = ": free some space" if error.errno == errno.ENOSPC else ""
@@ -87,6 +95,8 @@ def _run(settings: config.Settings, path: Path) -> int:
 def _check(path: Path, settings: config.Settings) -> int:
     print(f"settings: {path}{'' if path.exists() else ' (not there: defaults)'}")  # noqa: T201
     print(f"model:    {settings.model.name}")  # noqa: T201
+    held = settings.service.memory_high
+    print(f"memory:   {held}, as the service's MemoryHigh: imgq-service install")  # noqa: T201
     for root in settings.roots:
         missing = "" if os.path.isdir(root) else " (not there: offline until it is)"
         print(f"folder:   {os.fsdecode(root)}{missing}")  # noqa: T201

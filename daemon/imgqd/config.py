@@ -84,6 +84,16 @@ class ServerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceSettings:
+    """What `imgq-service install` writes into the unit; the daemon itself does not use it.
+
+    `memory_high` is systemd's MemoryHigh of all our processes together, in its own words.
+    """
+
+    memory_high: str = "50%"
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings, checked."""
 
@@ -94,6 +104,7 @@ class Settings:
     limits: LimitSettings = LimitSettings()
     power: PowerSettings = PowerSettings()
     server: ServerSettings = ServerSettings()
+    service: ServiceSettings = ServiceSettings()
 
     @property
     def roots(self) -> tuple[bytes, ...]:

@@ -63,6 +63,8 @@ class Core:
         self.started = asyncio.Event()
         """Set once every root is watched, or known to be offline, and its first walk is queued."""
         self.stop_requested = asyncio.Event()
+        self.is_supervised = False
+        """Whether a service manager is told how it goes."""
         self._resume: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         # Set by `app` once they exist.

@@ -36,6 +36,7 @@ class Doctor:
         self._began = time.monotonic()
         self._checks: Sequence[tuple[str, Callable[[], Awaitable[Sequence[Finding]]]]] = (
             ("daemon", self._daemon),
+            ("service", self._service),
             ("settings", self._settings),
             ("socket", self._socket),
             ("state", self._state),
@@ -68,6 +69,11 @@ class Doctor:
     async def _daemon(self) -> Sequence[Finding]:
         up = spoken(time.monotonic() - self._began)
         return [fine(f"imgqd {self._version}, pid {os.getpid()}, running for {up}")]
+
+    async def _service(self) -> Sequence[Finding]:
+        if self._core.is_supervised:
+            return [fine("a service manager runs the daemon: imgq-service status")]
+        return [fine("by no service manager: imgq-service install starts it at every login")]
 
     async def _settings(self) -> Sequence[Finding]:
         core = self._core

@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import socket
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -34,6 +36,11 @@ _QUEUE: Final = 1024
 _BUFFER: Final = 1 << 14
 """Bytes read ahead of a client that is not listened to at the moment."""
 
+_FILE_STAYS: Final[Mapping[str, Any]] = (
+    {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
+)
+"""Whose the socket's file is, is known here; asyncio would remove it from Python 3.13 on."""
+
 
 class Problem(Exception):
     """A request cannot be fulfilled: `code` is one of the protocol's, the text is for a person."""
@@ -50,6 +57,8 @@ class Server:
     """Listens on one Unix socket and answers from a table of handlers.
 
     `closed` is told of each connection that ended; `limits` are asked for each time.
+    `given` is a socket that a service manager made and keeps: it is neither made nor
+    removed here, and stays open for who serves it next.
     """
 
     def __init__(
@@ -58,6 +67,7 @@ class Server:
         handlers: Mapping[str, Handler],
         closed: Callable[[Session], None],
         limits: Callable[[], ServerSettings] = ServerSettings,
+        given: socket.socket | None = None,
     ) -> None:
         self._path = path
         self._handlers = handlers
@@ -65,6 +75,8 @@ class Server:
         self._limits = limits
         self._complaints = Complaints()
         self._guests = Guests(limits, self._complaints)
+        self._given = given
+        self._is_made = False
         self._server: asyncio.Server | None = None
         self._bound: tuple[int, int] | None = None
         self._trouble: str | None = None
@@ -72,14 +84,28 @@ class Server:
         self._clients: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Bind and listen; raises SocketTrouble."""
-        listening = socketfile.make(self._path)
+        """Bind and listen, or take what was given; raises SocketTrouble."""
+        listening = self._opened()
         self._bound = socketfile.identity(self._path)
         self._server = await asyncio.start_unix_server(
-            self._serve, sock=listening, backlog=_AT_ONCE, limit=_BUFFER
+            self._serve, sock=listening, backlog=_AT_ONCE, limit=_BUFFER, **_FILE_STAYS
         )
         # asyncio takes as many at once as may wait in the kernel: more are to wait.
         listening.listen(_QUEUE)
+
+    def _opened(self) -> socket.socket:
+        is_first = self._bound is None
+        # What was given and has no file any more reaches nobody.
+        if self._given is not None and is_first and self._path.exists():
+            return self._given.dup()
+        if self._given is None and is_first and socketfile.is_answered(self._path):
+            raise SocketTrouble(
+                f"somebody listens at {self._path} already: if it is the service's socket, "
+                "`imgqctl start` starts the daemon, and `imgqctl stop` frees it"
+            )
+        listening = socketfile.make(self._path)
+        self._is_made = True
+        return listening
 
     async def keep(self) -> None:
         """Bind again where the socket was removed or replaced; all connections live on."""
@@ -99,7 +125,7 @@ class Server:
         log.warning("the socket was removed: made again at %s", self._path)
 
     async def stop(self) -> None:
-        """Take no more clients, let go of those there are, remove the socket."""
+        """Take no more clients, let go of those there are, remove the socket if we made it."""
         if self._server is None:
             return
         # A connection that was accepted this moment has no task among the clients yet.
@@ -108,7 +134,7 @@ class Server:
         for client in self._clients:
             client.cancel()
         await asyncio.gather(*self._clients, return_exceptions=True)
-        if socketfile.identity(self._path) == self._bound:
+        if self._is_made and socketfile.identity(self._path) == self._bound:
             with contextlib.suppress(FileNotFoundError):
                 self._path.unlink()
 

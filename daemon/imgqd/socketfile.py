@@ -13,6 +13,9 @@ from typing import Final
 _LONGEST: Final = 100
 """Bytes of a socket's path that fit everywhere (the limit is 108 on Linux, 104 on macOS)."""
 
+_LISTENS: Final = 0x10000
+"""The kernel's __SO_ACCEPTCON, in the flags of /proc/net/unix."""
+
 
 class SocketTrouble(Exception):
     """The socket cannot be opened; the text is one line for a person."""
@@ -22,7 +25,7 @@ def make(path: Path) -> socket.socket:
     """Return a socket bound to a path, for its owner alone; raises SocketTrouble.
 
     Only the holder of the daemon's lock may call this: a socket that lies
-    there already is then nobody's.
+    there already is then nobody's, or a service manager's.
     """
     _own_folder(path.parent)
     _remove_stale(path)
@@ -37,6 +40,39 @@ def make(path: Path) -> socket.socket:
         listening.close()
         raise SocketTrouble(f"{path}: {error.strerror}") from error
     return listening
+
+
+def adopt(given: socket.socket) -> Path:
+    """Return where a socket that a service manager made lies; raises SocketTrouble.
+
+    Its folder and its mode must be as we would have made them. It may have been removed.
+    """
+    name = given.getsockname()
+    path = Path(os.fsdecode(name))
+    if not path.is_absolute():
+        raise SocketTrouble("the socket that was handed to imgqd has no file: give it a path")
+    _own_folder(path.parent)
+    if path.exists() and path.stat().st_mode & 0o177:
+        raise SocketTrouble(f"{path} is open to others: SocketMode=0600 in the socket's unit")
+    return path
+
+
+def is_answered(path: Path) -> bool:
+    """Tell whether somebody listens at a path, where the system shows it (Linux).
+
+    To connect would start a daemon where a service manager listens for it.
+    """
+    wanted = os.fsencode(path)
+    try:
+        lines = Path("/proc/net/unix").read_bytes().splitlines()
+    except OSError:
+        return False
+    for line in lines:
+        # Number, references, protocol, flags, type, state, inode, path.
+        fields = line.split(maxsplit=7)
+        if len(fields) == 8 and fields[7] == wanted and int(fields[3], 16) & _LISTENS:
+            return path.is_socket()
+    return False
 
 
 def identity(path: Path) -> tuple[int, int] | None:

@@ -95,7 +95,7 @@ def test_sqlite_is_imported_by_the_catalog_alone() -> None:
 
 
 def test_from_the_client_the_daemon_takes_protocol_and_places_only() -> None:
-    allowed = ("imgq.protocol", "imgq.errors", "imgq.paths", "imgq.durations")
+    allowed = ("imgq.protocol", "imgq.errors", "imgq.paths", "imgq.durations", "imgq.sizes")
     for path in files():
         for name in imports(path):
             if name == "imgq" or name.startswith("imgq."):
