@@ -59,16 +59,21 @@ def stop(timeout_s: float = _STOP_TIMEOUT_S) -> str | None:
         if not state.runs:
             raise NotRunning(f"imgqd does not run: {manager.name} starts it no longer when asked")
         return manager.name
-    stop_alone(timeout_s)
+    _stop_alone(timeout_s)
     return None
 
 
-def stop_alone(timeout_s: float = _STOP_TIMEOUT_S) -> None:
-    """Stop a daemon that no manager runs, and wait; raises NotRunning without one."""
-    deadline = time.monotonic() + timeout_s
-    with Client() as client:
-        client.shutdown(timeout_s)
-    _wait_until_gone(deadline)
+def stop_stray(timeout_s: float = _STOP_TIMEOUT_S) -> bool:
+    """Stop a daemon that no manager runs, if there is one; return whether there was.
+
+    Where a manager holds the socket, the question would start one.
+    """
+    if "IMGQ_SOCKET" in os.environ:
+        return False  # that is a daemon of this shell's own
+    with contextlib.suppress(NotRunning):
+        _stop_alone(timeout_s)
+        return True
+    return False
 
 
 def restart(timeout_s: float = _START_TIMEOUT_S) -> str | None:
@@ -79,8 +84,15 @@ def restart(timeout_s: float = _START_TIMEOUT_S) -> str | None:
         _wait_until_it_answers(timeout_s, None, f"see {manager.log}")
         return manager.name
     with contextlib.suppress(NotRunning):
-        stop_alone(timeout_s)
+        _stop_alone(timeout_s)
     return start(timeout_s)
+
+
+def _stop_alone(timeout_s: float) -> None:
+    deadline = time.monotonic() + timeout_s
+    with Client() as client:
+        client.shutdown(timeout_s)
+    _wait_until_gone(deadline)
 
 
 def _sleeps(manager: managers.Manager) -> bool:
