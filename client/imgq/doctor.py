@@ -104,7 +104,8 @@ def _service() -> Iterator[Check]:
         said = f"{manager.name} could not run the daemon: {state.trouble}"
         yield Check("service", "bad", said, f"{manager.log.strip('`')}, then: imgqctl start")
     elif not state.runs:
-        yield Check("service", "warning", f"stopped, by {manager.name}", "imgqctl start")
+        said = f"{manager.name} has it, and does not run it"
+        yield Check("service", "warning", said, "imgqctl start")
     else:
         yield Check("service", "fine", f"{manager.name} runs pid {state.pid}", None)
 

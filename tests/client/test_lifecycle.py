@@ -1,13 +1,14 @@
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from client import fake_daemon
 from client.fake_daemon import FakeDaemon, HangUp
-from imgq import lifecycle, paths
+from imgq import ctl, doctor, lifecycle, paths
 from imgq.client import Client
 from imgq.errors import ImgqError, NotRunning
 
@@ -93,46 +94,179 @@ def test_a_daemon_that_is_not_installed_says_how_to_get_it(
         lifecycle.start()
 
 
-SERVICE = '#!/bin/sh\necho "$@" >> "{calls}"\nexit {status}\n'
+SYSTEMCTL = """\
+#!/bin/sh
+shift
+case "$*" in *Version*) [ {answers} ]; exit;; *Id,*) cat {folder}/state 2>/dev/null; exit;; esac
+echo "$*" >> {folder}/calls
+case "$*" in *LoadState*) echo loaded;; esac
+case "$1" in {refused}) exit 1;; esac
+"""
+
+BLOCKS = """\
+Id=imgqd.service
+LoadState={load}
+ActiveState={service}
+MainPID=7
+StatusText=Indexing: 1 of 2 files
+UnitFileState=enabled
+Result={result}
+
+Id=imgqd.socket
+LoadState={load}
+ActiveState={socket}
+Result=success
+"""
+
+
+class Systemctl:
+    """A systemctl that notes what it is told, and knows what the test says."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.write()
+
+    def write(self, refused: str = "nothing", *, answers: bool = True) -> None:
+        program = self._folder / "systemctl"
+        said = "1 = 1" if answers else "1 = 2"
+        program.write_text(SYSTEMCTL.format(answers=said, folder=self._folder, refused=refused))
+        program.chmod(0o755)
+
+    def knows(
+        self, service: str, socket: str = "active", load: str = "loaded", result: str = "success"
+    ) -> None:
+        text = BLOCKS.format(load=load, service=service, socket=socket, result=result)
+        (self._folder / "state").write_text(text)
+
+    def calls(self) -> list[str]:
+        calls = self._folder / "calls"
+        return calls.read_text().splitlines() if calls.exists() else []
 
 
 @pytest.fixture
-def systemctl(
-    tmp_path: Path, socket_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[str], Path]:
-    """Return a function that installs a systemctl and tells where it writes its calls."""
+def systemctl(tmp_path: Path, socket_path: Path, monkeypatch: pytest.MonkeyPatch) -> Systemctl:
+    """Return a systemctl that stands in for systemd's."""
     monkeypatch.delenv("IMGQ_SOCKET")
     monkeypatch.setattr("imgq.paths.socket_name", lambda: str(socket_path))
-    monkeypatch.setenv("PATH", str(tmp_path))
-
-    def write(status: str) -> Path:
-        program = tmp_path / "systemctl"
-        program.write_text(SERVICE.format(calls=tmp_path / "calls", status=status))
-        program.chmod(0o755)
-        return tmp_path / "calls"
-
-    return write
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    return Systemctl(tmp_path)
 
 
-def test_a_service_that_is_installed_is_what_starts(systemctl: Install) -> None:
-    calls = systemctl("0")
+@pytest.fixture
+def serving(systemctl: Systemctl, socket_path: Path) -> Iterator[FakeDaemon]:
+    """Return a fake daemon where the service's would be."""
+    del systemctl
+    with fake_daemon.running(socket_path) as running:
+        yield running
+
+
+def test_a_service_that_is_installed_is_what_starts(systemctl: Systemctl) -> None:
+    systemctl.knows("inactive", "inactive")
     with pytest.raises(ImgqError, match=r"does not answer after 0 s: see `journalctl --user"):
         lifecycle.start(timeout_s=0)
-    assert calls.read_text() == "--user cat imgqd.service\n--user start imgqd.service\n"
+    assert systemctl.calls() == ["reset-failed imgqd.service imgqd.socket", "start imgqd.service"]
 
 
-def test_a_service_that_does_not_start_says_where_to_look(systemctl: Install) -> None:
-    systemctl('$([ "$2" = start ] && echo 1 || echo 0)')
+def test_a_service_that_does_not_start_says_where_to_look(systemctl: Systemctl) -> None:
+    systemctl.knows("inactive", "inactive")
+    systemctl.write("start")
     with pytest.raises(ImgqError, match=r"imgqd.service did not start: `journalctl"):
         lifecycle.start()
 
 
-def test_this_shells_own_socket_is_none_of_the_services_business(
-    systemctl: Install, monkeypatch: pytest.MonkeyPatch, socket_path: Path
+def test_whoever_started_it_is_named(
+    systemctl: Systemctl, serving: FakeDaemon, capsysbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    calls = systemctl("0")
+    systemctl.knows("inactive")
+    assert ctl.main(["start"]) == 0
+    assert ctl.main(["restart"]) == 0
+    assert capsysbinary.readouterr().out == (
+        b"imgqd is running (by systemd)\nimgqd is running again (by systemd)\n"
+    )
+    assert [call for call in systemctl.calls() if "reset" not in call] == [
+        "start imgqd.service",
+        "restart imgqd.service",
+    ]
+    assert serving.called("shutdown") == []
+
+
+def test_to_ask_whether_it_runs_does_not_start_it(
+    systemctl: Systemctl, serving: FakeDaemon
+) -> None:
+    systemctl.knows("inactive", "active")
+    assert not lifecycle.running()
+    assert serving.called("hello") == []
+    systemctl.knows("active", "active")
+    assert lifecycle.running()
+
+
+def test_a_service_is_stopped_with_its_socket_and_never_by_the_socket(
+    systemctl: Systemctl, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    systemctl.knows("active")
+    assert ctl.main(["stop"]) == 0
+    assert capsysbinary.readouterr().out == b"imgqd has stopped (by systemd)\n"
+    assert systemctl.calls()[-1] == "stop imgqd.socket imgqd.service"
+
+
+def test_a_service_that_only_listens_is_closed_so_that_no_question_starts_it(
+    systemctl: Systemctl, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    systemctl.knows("inactive", "active")
+    assert ctl.main(["stop"]) == 0
+    assert capsysbinary.readouterr().out == b"imgqd is not running\n"
+    assert systemctl.calls()[-1] == "stop imgqd.socket imgqd.service"
+
+
+@pytest.mark.parametrize("why", ["no manager answers", "not installed", "not at work"])
+def test_a_daemon_that_stands_by_itself_is_asked_to_end(
+    systemctl: Systemctl, serving: FakeDaemon, why: str
+) -> None:
+    systemctl.knows("inactive", "inactive", "loaded" if why == "not at work" else "not-found")
+    systemctl.write(answers=why != "no manager answers")
+    assert lifecycle.stop() is None
+    assert serving.called("shutdown") == [{}]
+    assert systemctl.calls() == []
+
+
+def test_a_daemon_of_this_shells_own_socket_is_not_taken_for_a_stray(
+    daemon: FakeDaemon,
+) -> None:
+    assert not lifecycle.stop_stray()
+    assert daemon.called("shutdown") == []
+
+
+def test_a_stray_is_stopped(serving: FakeDaemon) -> None:
+    assert lifecycle.stop_stray()
+    assert serving.called("shutdown") == [{}]
+    assert not lifecycle.stop_stray()
+
+
+def test_this_shells_own_socket_is_none_of_the_services_business(
+    systemctl: Systemctl, monkeypatch: pytest.MonkeyPatch, socket_path: Path
+) -> None:
+    systemctl.knows("active")
     monkeypatch.setenv("IMGQ_SOCKET", str(socket_path))
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    monkeypatch.setattr("imgq.lifecycle.shutil.which", lambda _: None)
     with pytest.raises(ImgqError, match="not installed"):
         lifecycle.start()
-    assert not calls.exists()
+    assert systemctl.calls() == []
+
+
+@pytest.mark.parametrize(
+    ("service", "socket", "result", "state", "said"),
+    [
+        ("active", "active", "success", "fine", "systemd runs pid 7"),
+        ("inactive", "inactive", "success", "warning", "systemd has it, and does not run it"),
+        ("failed", "active", "exit-code", "bad", "systemd could not run the daemon: exit-code"),
+    ],
+)
+def test_the_doctor_says_what_the_manager_knows(
+    systemctl: Systemctl, service: str, socket: str, result: str, state: str, said: str
+) -> None:
+    systemctl.knows(service, socket, result=result)
+    check = next(one for one in doctor.examine()[0] if one.name == "service")
+    assert (check.state, check.detail) == (state, said)
+    assert (check.remedy is None) == (state == "fine")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import socket
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -85,9 +86,10 @@ class Table:
 class Served:
     """A running server and its clients."""
 
-    def __init__(self, path: Path, table: Table) -> None:
+    def __init__(self, path: Path, table: Table, server: Server) -> None:
         self.path = path
         self.table = table
+        self.server = server
 
     async def client(self) -> Streams:
         return await asyncio.open_unix_connection(self.path)
@@ -107,17 +109,20 @@ class Served:
 
 
 @asynccontextmanager
-async def served(path: Path, **limits: Any) -> AsyncIterator[Served]:
+async def served(
+    path: Path, given: socket.socket | None = None, **limits: Any
+) -> AsyncIterator[Served]:
     table = Table()
     server = Server(
         path,
         table.handlers(),
         lambda _: setattr(table, "closed", table.closed + 1),
         lambda: ServerSettings(**limits),
+        given,
     )
     await server.start()
     try:
-        yield Served(path, table)
+        yield Served(path, table, server)
     finally:
         await server.stop()
         await asyncio.sleep(0)

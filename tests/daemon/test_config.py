@@ -123,6 +123,11 @@ def test_a_good_value_is_taken(path: Path, key: str, text: str, expected: object
         ("server.max_query", '"1MiB"', "a size from 64B to 256KiB"),
         ("server.max_query", "4096", "512MiB or 2GiB"),
         ("server.max_results", "10001", "a number from 1 to 10000"),
+        ("service.memory_high", "50", '"none", a share such as 50%'),
+        ("service.memory_high", '"9%"', "10% to 100%"),
+        ("service.memory_high", '"101%"', "10% to 100%"),
+        ("service.memory_high", '"511MiB"', "a size from 512MiB on"),
+        ("service.memory_high", '"much"', "a size from 512MiB on"),
     ],
 )
 def test_a_bad_value_is_told_with_file_key_and_what_is_allowed(

@@ -289,8 +289,8 @@ def test_a_check_that_fails_is_a_finding_and_the_others_go_on(
     assert by_name["audit"]["remedy"]
     assert "checking audit" in caplog.text
     assert list(by_name) == [
-        "daemon", "settings", "socket", "state", "catalog", "folder", "watches", "changes",
-        "model", "accelerator", "decoders", "sandbox", "memory", "index", "audit",
+        "daemon", "service", "settings", "socket", "state", "catalog", "folder", "watches",
+        "changes", "model", "accelerator", "decoders", "sandbox", "memory", "index", "audit",
     ]  # fmt: skip
     for row in rows:
         assert row["state"] in {"fine", "warning", "bad"}

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from daemon.served import hang_up, path, request, rest, served
+from imgqd import socketfile
 from imgqd.socketfile import SocketTrouble
 
 __all__ = ["path"]
@@ -104,3 +105,77 @@ def test_a_peer_of_another_user_gets_nothing(
 
     assert asyncio.run(scene()) == b""
     assert "another user" in caplog.text
+
+
+def managed(path: Path) -> socket.socket:
+    """Return a socket as a service manager makes it."""
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    given = socket.socket(socket.AF_UNIX)
+    given.bind(str(path))
+    path.chmod(0o600)
+    given.listen()
+    return given
+
+
+def test_a_managers_socket_is_served_twice_and_never_removed(path: Path) -> None:
+    async def scene(given: socket.socket) -> None:
+        async with served(path, given=given) as here:
+            await here.until(lambda: here.table.asked > 0)
+            assert (await here.ask("echo", b=2)).result == {"b": 2}
+
+    with managed(path) as given:
+        inode = path.stat().st_ino
+        for _ in range(2):  # a daemon begins again after damage of its catalog
+            with socket.socket(socket.AF_UNIX) as early:
+                early.connect(str(path))  # before anybody serves: it waits
+                early.sendall(request(1, a=1))
+                asyncio.run(scene(given))
+            assert path.stat().st_ino == inode
+
+
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+def test_where_a_managers_socket_vanished_we_make_one_and_take_it_away_again(
+    path: Path, when: str
+) -> None:
+    async def scene(given: socket.socket) -> None:
+        async with served(path, given=given) as here:
+            if when == "meanwhile":
+                os.unlink(path)
+                await here.server.keep()
+            assert (await here.ask("echo")).error is None
+            assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+
+    with managed(path) as given:
+        if when == "before":
+            path.unlink()
+        asyncio.run(scene(given))
+    assert not path.exists()
+
+
+def test_a_managers_socket_must_be_as_ours_would_be(path: Path) -> None:
+    with managed(path) as given:
+        assert socketfile.adopt(given) == path
+        path.chmod(0o666)
+        with pytest.raises(SocketTrouble, match="SocketMode=0600"):
+            socketfile.adopt(given)
+        path.parent.chmod(0o755)
+        with pytest.raises(SocketTrouble, match="chmod 700"):
+            socketfile.adopt(given)
+
+
+def test_a_socket_without_a_file_is_no_place_for_clients() -> None:
+    with socket.socket(socket.AF_UNIX) as given:
+        given.bind("\0imgq-test")
+        with pytest.raises(SocketTrouble, match="no file"):
+            socketfile.adopt(given)
+
+
+@pytest.mark.skipif(not Path("/proc/net/unix").exists(), reason="the system does not show it")
+def test_a_socket_that_somebody_listens_at_is_not_taken_away(path: Path) -> None:
+    with managed(path) as given:
+        inode = path.stat().st_ino
+        with pytest.raises(SocketTrouble, match=r"somebody listens at .*imgqctl start"):
+            start(path)
+        assert path.stat().st_ino == inode
+        given.close()
+        start(path)
