@@ -94,7 +94,6 @@ def _end(keeper: subprocess.Popen[str]) -> None:
     keeper.send_signal(signal.SIGKILL)
     keeper.wait()
     assert keeper.stdout is not None
-    keeper.stdout.read()  # until the last of them is gone
     keeper.stdout.close()
 
 
@@ -115,6 +114,9 @@ def _group(tree: str) -> Iterator[str]:
     try:
         yield group
     finally:
-        for folder, _, _ in os.walk(group, topdown=False):
-            with contextlib.suppress(OSError):
-                os.rmdir(folder)
+        deadline = time.monotonic() + _PATIENCE
+        while os.path.exists(group) and time.monotonic() < deadline:
+            # Those that were killed with the manager may take a moment to go.
+            for folder, _, _ in os.walk(group, topdown=False):
+                with contextlib.suppress(OSError):
+                    os.rmdir(folder)
