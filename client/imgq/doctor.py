@@ -101,7 +101,7 @@ def _service() -> Iterator[Check]:
         return
     state = manager.state()
     if state.trouble:
-        said = f"{manager.name} could not run the daemon: {state.trouble}"
+        said = f"under {manager.name} the daemon ended with {state.trouble}"
         yield Check("service", "bad", said, f"{manager.log.strip('`')}, then: imgqctl start")
     elif not state.runs:
         said = f"{manager.name} has it, and does not run it"

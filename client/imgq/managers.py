@@ -21,6 +21,18 @@ SOCKET = "imgqd.socket"
 LABEL = "org.imgq.imgqd"
 
 _ALIVE = {"active", "activating", "reloading", "deactivating"}
+_ENDS = {
+    "core-dump": "a crash",
+    "exit-code": "an error",
+    "oom-kill": "too little memory",
+    "service-start-limit-hit": "an error, again and again",
+    "signal": "a crash",
+    "start-limit-hit": "an error, again and again",
+    "timeout": "a start or an end that took too long",
+    "watchdog": "no sign of life",
+}
+"""systemd's words for how a unit ended, in words for a person."""
+
 _FIELDS = "Id,LoadState,ActiveState,UnitFileState,MainPID,StatusText,Result"
 
 
@@ -29,7 +41,7 @@ class State:
     """What a manager knows of the daemon.
 
     `listens`: it holds the socket, and whoever connects starts the daemon. `words` are the
-    daemon's own, `trouble` is the manager's word for how it last ended, if that was bad.
+    daemon's own, `trouble` is what it last ended with, if that was bad.
     """
 
     is_installed: bool = False
@@ -90,6 +102,7 @@ class Systemd:
         service, socket = of.get(SERVICE, {}), of.get(SOCKET, {})
         failed = service.get("ActiveState") == "failed" or socket.get("ActiveState") == "failed"
         results = (unit.get("Result", "") for unit in (socket, service))
+        ended = next((one for one in results if one and one != "success"), "failed")
         return State(
             is_installed=service.get("LoadState") == "loaded",
             is_enabled=service.get("UnitFileState") == "enabled",
@@ -97,9 +110,7 @@ class Systemd:
             listens=socket.get("ActiveState") in _ALIVE,
             pid=int(service.get("MainPID") or 0),
             words=service.get("StatusText", ""),
-            trouble=next((one for one in results if one and one != "success"), "failed")
-            if failed
-            else "",
+            trouble=_ENDS.get(ended, ended) if failed else "",
         )
 
     def start(self) -> None:

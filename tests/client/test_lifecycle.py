@@ -260,7 +260,7 @@ def test_this_shells_own_socket_is_none_of_the_services_business(
     [
         ("active", "active", "success", "fine", "systemd runs pid 7"),
         ("inactive", "inactive", "success", "warning", "systemd has it, and does not run it"),
-        ("failed", "active", "exit-code", "bad", "systemd could not run the daemon: exit-code"),
+        ("failed", "active", "exit-code", "bad", "under systemd the daemon ended with an error"),
     ],
 )
 def test_the_doctor_says_what_the_manager_knows(

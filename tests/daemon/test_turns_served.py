@@ -48,7 +48,7 @@ async def costly(path: Path, **limits: Any) -> AsyncIterator[Served]:
     server = Server(path, table.handlers(), lambda _: None, lambda: settings)
     await server.start()
     try:
-        yield Served(path, table)
+        yield Served(path, table, server)
     finally:
         await server.stop()
 

@@ -341,7 +341,12 @@ def test_status_says_installed_enabled_and_running(desktop: Desktop) -> None:
     [
         ("inactive", "success", True, "no: the next search starts it"),
         ("inactive", "success", False, "no: `imgqctl start` starts it"),
-        ("failed", "watchdog", True, "no, it ended with watchdog: `imgqctl start` tries again"),
+        (
+            "failed",
+            "watchdog",
+            True,
+            "no, it ended with no sign of life: `imgqctl start` tries again",
+        ),
     ],
 )
 def test_status_says_what_a_service_that_does_not_run_waits_for(

@@ -38,8 +38,8 @@ class Ear:
 
     def until(self, condition: Callable[[str], bool]) -> list[str]:
         """Return what is said, up to the first word that fulfils a condition."""
-        heard = []
-        while not heard or not condition(heard[-1]):
+        heard: list[str] = []
+        while not (heard and condition(heard[-1])):
             heard.append(self.socket.recv(4096).decode())
         return heard
 
@@ -301,7 +301,7 @@ def test_wrong_settings_end_in_one_try_and_the_doctor_names_it(installed: Sessio
         assert installed.run("imgqctl", "restart")[0] == 1
         status, lines = installed.run("imgq-service", "status")
         assert status == 3
-        assert lines[2].startswith("running    no, it ended with exit-code")
+        assert lines[2].startswith("running    no, it ended with an error")
         assert installed.run("imgq-service", "install") == (
             1,
             [f"imgq-service: the daemon would not start: {installed.house.settings_file}: {said}"],
