@@ -93,7 +93,8 @@ class Supervisor:
         before = None
         while True:
             ring = changed.next()
-            now = words(await status())
+            # Whoever went away is heard of again by the sign of life.
+            now = before if self._is_deaf else words(await status())
             if now != before:
                 self._say(f"STATUS={now}")
                 before = now

@@ -206,6 +206,35 @@ def test_progress_is_told_when_it_changed_and_not_asked_for_otherwise(
     asyncio.run(scene())
 
 
+def test_for_a_manager_that_went_away_nothing_is_worked_out(
+    ear: Ear, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "_PERIOD", 0.0)
+    asked = 0
+
+    async def status() -> dict[str, Any]:
+        nonlocal asked
+        asked += 1
+        return {**STATUS, "pictures": asked}
+
+    async def scene() -> None:
+        changed, started = Bell(), asyncio.Event()
+        started.set()
+        telling = asyncio.create_task(
+            Supervisor(str(ear.path)).tasks(started, changed, status)["progress"]
+        )
+        ear.close()
+        for _ in range(5):
+            for _ in range(20):
+                await asyncio.sleep(0)
+            changed.ring()
+        assert asked == 1
+        telling.cancel()
+        await asyncio.gather(telling, return_exceptions=True)
+
+    asyncio.run(scene())
+
+
 def test_the_sign_of_life_comes_twice_in_the_limit_and_from_a_loop_that_turns(ear: Ear) -> None:
     async def status() -> dict[str, Any]:
         return STATUS

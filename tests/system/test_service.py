@@ -71,7 +71,13 @@ def activated(house: House, *words: str, mode: int = 0o600) -> Iterator[None]:
         house.process = subprocess.Popen(command, env=house.environment, stderr=log)
     house.until_logged("Listening on")
     house.socket.chmod(mode)
-    yield
+    try:
+        yield
+    finally:
+        _end(house)
+
+
+def _end(house: House) -> None:
     if house.process is not None and house.process.poll() is None:
         house.kill()
 
