@@ -14,6 +14,7 @@ _LONGEST: Final = (
     "test_move",
     "test_faults_roots",
     "test_machine",
+    "test_managed",
     "test_desktop",
     "test_exporter",
     "test_faults_catalog",

@@ -78,8 +78,7 @@ def user_manager(environment: Mapping[str, str], log: Path) -> Iterator[UserMana
         assert keeper.stdout is not None
         if keeper.stdout.readline() != "begun\n":
             raise Missing("no namespaces of its own for systemd")
-        first = Path(f"/proc/{keeper.pid}/task/{keeper.pid}/children").read_text().split()[0]
-        manager = UserManager(("nsenter", "-t", first, "-m", "-p"), environment)
+        manager = UserManager(("nsenter", "-t", _child(keeper.pid), "-m", "-p"), environment)
         deadline = time.monotonic() + _PATIENCE
         # It has no other way to tell than to be asked.
         while manager.run("systemctl", "--user", "is-active", "basic.target").returncode != 0:
@@ -87,6 +86,13 @@ def user_manager(environment: Mapping[str, str], log: Path) -> Iterator[UserMana
                 raise Missing(f"systemd does not run in a namespace here: {log.read_text()[-300:]}")
             time.sleep(0.05)
         yield manager
+
+
+def _child(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0]
+    except (OSError, IndexError) as error:
+        raise Missing(f"the namespaces' first process is not to be seen: {error}") from error
 
 
 def _end(keeper: subprocess.Popen[str]) -> None:
