@@ -244,6 +244,7 @@ def test_a_real_systemd_runs_it_with_torch_and_sandbox_behind_its_walls(
     for number in range(3):
         picture(house.pictures / f"{number}.png", number)
     house.assert_true()
+    assert house.status().raw["model"]["vectors"] == 3
     with house.client() as client:
         found = {one.name: one for one in client.doctor()}
     assert found["sandbox"].state == "fine"
