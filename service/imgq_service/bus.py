@@ -34,6 +34,11 @@ def show_in_files(uris: tuple[str, ...]) -> None:
     _called(_FILES, "ShowItems", "ass", (list(uris), ""))
 
 
+def reload() -> None:
+    """Let the bus read anew which programs it may start; raises NoBus."""
+    _called(_BUS, "ReloadConfig", "", ())
+
+
 def _called(whom: DBusAddress, method: str, signature: str, body: tuple[Any, ...]) -> Any:
     try:
         with _connection() as bus:

@@ -9,6 +9,7 @@ from typing import Final
 from imgq.command import Parser, Version, run
 from imgq.errors import ImgqError
 from imgq_service import launchd, systemd
+from imgq_service.launchers import command as launcher
 
 _PROGRAM: Final = "imgq-service"
 
@@ -26,7 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _main(arguments: Sequence[str] | None) -> int:
-    command: Callable[[], int] = _parser().parse_args(arguments).command
+    given = sys.argv[1:] if arguments is None else arguments
+    if given[:1] == ["launcher"]:
+        return launcher.run(given[1:])
+    command: Callable[[], int] = _parser().parse_args(given).command
     try:
         return command()
     except BrokenPipeError:
@@ -52,6 +56,8 @@ def _parser() -> Parser:
     ):
         one = commands.add_parser(name, help=text, description=text)
         one.set_defaults(command=command)
+    # For the help only: what follows it is read by itself.
+    commands.add_parser("launcher", help=launcher.HELP)
     return parser
 
 

@@ -15,8 +15,12 @@ def reveal(path: bytes) -> None:
     if sys.platform == "darwin":
         subprocess.run(["/usr/bin/open", "-R", path], check=False)  # noqa: S603 - no shell
         return
-    from imgq_service import bus  # noqa: PLC0415 - the window starts without it
-
+    try:
+        from imgq_service import bus  # noqa: PLC0415 - the window starts without it
+    except ImportError:
+        # Launchers that need no bus come without its library.
+        open_file(os.path.dirname(path))
+        return
     try:
         bus.show_in_files((file_uri(path),))
     except bus.NoBus:

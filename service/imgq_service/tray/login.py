@@ -11,11 +11,10 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from imgq.errors import ImgqError
 from imgq.paths import settings_path
+from imgq_service.entry import command_line
 
 _LABEL: Final = "org.imgq.tray"
-_PLAIN: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._+-@:,=")
 
 
 def path() -> Path:
@@ -49,13 +48,12 @@ def turn_off() -> None:
 
 
 def _entry(command: list[str]) -> bytes:
-    words = " ".join(_quoted(word) for word in command)
     return (
         "[Desktop Entry]\n"
         "Type=Application\n"
         "Name=imgq\n"
         "Comment=Shows how the picture search is, and searches\n"
-        f"Exec={words}\n"
+        f"Exec={command_line(command)}\n"
         "X-GNOME-Autostart-enabled=true\n"
     ).encode()
 
@@ -69,14 +67,3 @@ def _agent(command: list[str]) -> bytes:
             "LimitLoadToSessionType": "Aqua",
         }
     )
-
-
-def _quoted(word: str) -> str:
-    if not word.isprintable():
-        raise ImgqError(f"{word!r} cannot stand in a desktop entry: install imgq elsewhere")
-    if set(word) <= _PLAIN:
-        return word
-    # Twice: once for the entry's strings, once for the words in quotes.
-    for special in ("\\", '"', "`", "$"):
-        word = word.replace(special, f"\\{special}")
-    return '"' + word.replace("\\", "\\\\").replace("%", "%%") + '"'
