@@ -297,6 +297,8 @@ def test_a_daemon_that_is_stuck_is_begun_again_in_the_same_socket(installed: Ses
     finally:
         shutil.rmtree(edited)
         manager.run("systemctl", "--user", "daemon-reload")
+        # What runs keeps the limit that it was started with.
+        manager.run("systemctl", "--user", "restart", "imgqd.service")
 
 
 def test_wrong_settings_end_in_one_try_and_the_doctor_names_it(installed: Session) -> None:
