@@ -35,6 +35,7 @@ from imgqd.records import (
     Work,
     shown,
 )
+from imgqd.tempo import Tempo
 
 log = logging.getLogger(__name__)
 
@@ -109,6 +110,8 @@ class Pipeline:
         self._embedding = 0
         self._wake = asyncio.Event()
         self._running = asyncio.Event()
+        self._is_last = False
+        self.tempo = Tempo()
         self.is_idle = False
         """Whether nothing is at work and nothing waits that may be taken."""
         self.bulk_waits = False
@@ -146,6 +149,8 @@ class Pipeline:
 
     def set_running(self, *, running: bool) -> None:
         """Let the work go on, or stop before the next file."""
+        if running != self._running.is_set():
+            self.tempo.skip()
         if running:
             self._running.set()
         else:
@@ -174,6 +179,7 @@ class Pipeline:
             self._wake.clear()
             self._be_idle(idle=False)
             works = await self._take()
+            self._is_last = len(works) < _AHEAD
             self._be_idle(idle=not works and not self._busy)
             for work in works:
                 self._busy[work.file] = work
@@ -186,6 +192,7 @@ class Pipeline:
     def _be_idle(self, *, idle: bool) -> None:
         if idle != self.is_idle:
             self.is_idle = idle
+            self.tempo.skip()
             self._changed.ring()
 
     async def _take(self) -> list[Work]:
@@ -313,6 +320,8 @@ class Pipeline:
                 twins = self._twins.pop(one.picture.hash).others
                 await self._undo([one.work, *(twin.work for twin in twins)])
             return
+        ahead = self._decoded.qsize() + self._embedding - len(batch)
+        self.tempo.note(batch[0].model, len(batch), ahead, is_last=self._is_last)
         indexed, failed = [], []
         for one, vector in zip(batch, vectors, strict=True):
             if vector is None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections import deque
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -20,9 +19,6 @@ from imgqd.power import Courtesy
 from imgqd.records import Root, Totals, shown
 from imgqd.roots import Roots
 from imgqd.thumbnails import Thumbnails
-
-_WINDOW: Final = 20.0
-"""Seconds over which the rate of work is averaged."""
 
 _MANY: Final = 10_000
 """Pending files from which on a count (a few milliseconds) is not made for every question."""
@@ -53,7 +49,6 @@ class Status:
         self._pipeline = pipeline
         self._thumbnails = thumbnails
         self._freshness = freshness
-        self._samples: deque[tuple[float, int]] = deque()
         self._counted = (0, 0.0)
         self.paused: str | None = None
         """Why decoding and embedding rest, in words."""
@@ -124,7 +119,6 @@ class Status:
         totals = await self._library.read(lambda reader: reader.totals(number))
         as_of, pending = await self.as_of()
         degraded = self.degraded()
-        rate = self._rate(pending)
         return {
             "version": self._version,
             "pid": os.getpid(),
@@ -141,8 +135,7 @@ class Status:
             "as_of": as_of,
             "degraded": degraded,
             "memory": await asyncio.to_thread(self._memory),
-            "rate": rate,
-            "remaining": pending / rate if rate and pending else None,
+            **self._estimate(pending),
         }
 
     def _state(self, pending: int, degraded: list[str]) -> str:
@@ -207,15 +200,17 @@ class Status:
             "detail": pictures.detail,
         }
 
-    def _rate(self, pending: int) -> float:
-        """Return files dealt with per second, lately."""
-        now = time.monotonic()
-        done = sum(self._library.counters[name] for name in ("embedded", "reused"))
-        self._samples.append((now, done))
-        while now - self._samples[0][0] > _WINDOW:
-            self._samples.popleft()
-        began, before = self._samples[0]
-        return (done - before) / (now - began) if pending and now - began > 0.5 else 0.0
+    def _estimate(self, pending: int) -> dict[str, Any]:
+        """Return how fast pictures are embedded here, and for how long there is work."""
+        can_work = self._models.state.state == "ready" and self.waiting is None
+        measured = self._pipeline.tempo.measured() if pending and can_work else None
+        if measured is None:
+            return {"rate": 0.0, "remaining": None, "measured": None}
+        return {
+            "rate": measured.rate,
+            "remaining": pending / measured.rate,
+            "measured": {"pictures": measured.pictures, "seconds": measured.seconds},
+        }
 
     def _memory(self) -> dict[str, int]:
         pids = {"imgqd": os.getpid(), **self._models.pids}

@@ -15,8 +15,9 @@ from imgqd.decode import Decoders
 from imgqd.embed import NoModel
 from imgqd.library import Library
 from imgqd.pictures import PictureEmbedder
-from imgqd.pipeline import Pipeline, _Decoded
+from imgqd.pipeline import Pipeline, _Decoded, _Shared
 from imgqd.records import Picture, Stamp, Work
+from imgqd.tempo import Tempo
 
 
 class Eyes:
@@ -39,12 +40,9 @@ class Eyes:
 
         return cast("PictureEmbedder", SimpleNamespace(embed=embed, batch=8))
 
-    def vectors(self, *models: int) -> list[float] | None:
-        """Return the numbers of the models that made the vectors of a batch, None without any."""
-        work = Work(1, 1, b"/a", Stamp(1, 2, 3, 4, 5), 0.0, 0)
-        picture = Picture(b"h", "png", 4, 3)
-        batch = [_Decoded(work, picture, None, b"", model) for model in models]
-        pipeline = Pipeline(
+    def line(self) -> Pipeline:
+        """Return a pipeline with these embedders."""
+        return Pipeline(
             cast("Library", self.library),
             cast("Decoders", None),
             self.of,
@@ -53,6 +51,11 @@ class Eyes:
             cast("Callable[[], Awaitable[bool]]", None),
         )
 
+    def vectors(self, *models: int) -> list[float] | None:
+        """Return the numbers of the models that made the vectors of a batch, None without any."""
+        batch = [decoded(0, model) for model in models]
+        pipeline = self.line()
+
         async def scene() -> Any:
             async with asyncio.timeout(5):
                 return await pipeline._vectors(batch)
@@ -60,6 +63,12 @@ class Eyes:
         made = asyncio.run(scene())
         assert pipeline.trouble is None
         return None if made is None else [float(one[0]) for one in made]
+
+
+def decoded(number: int, model: int) -> _Decoded:
+    """Return a picture of its own content that waits for a model."""
+    work = Work(number, 1, b"/a", Stamp(1, 2, 3, 4, 5), 0.0, 0)
+    return _Decoded(work, Picture(b"%d" % number, "png", 4, 3), None, b"", model)
 
 
 def test_pixels_go_to_the_model_that_they_were_made_for() -> None:
@@ -85,3 +94,44 @@ def test_what_it_still_made_in_that_moment_is_its_own() -> None:
     eyes = Eyes()
     eyes.then = lambda: setattr(eyes.library, "model_id", 2)
     assert eyes.vectors(1) == [1.0]
+
+
+def test_the_batches_that_are_embedded_are_measured_and_pauses_are_not() -> None:
+    """Each picture takes a second, and 1,000 s pass in the middle, at rest."""
+    now = 0.0
+
+    def second() -> None:
+        nonlocal now
+        now += 1.0
+
+    async def change(_: Any) -> Any:
+        return None
+
+    async def scene() -> Pipeline:
+        nonlocal now
+        eyes = Eyes()
+        eyes.then = second
+        eyes.library.counters = {"embedded": 0}
+        eyes.library.change = change
+        pipeline = eyes.line()
+        pipeline.tempo = Tempo(lambda: now)
+        pipeline.set_running(running=True)
+        work = asyncio.create_task(pipeline._embed())
+        for number in range(8):
+            if number == 4:
+                pipeline.set_running(running=False)
+                now += 1000.0
+                pipeline.set_running(running=True)
+            one = decoded(number, 1)
+            pipeline._busy[number] = one.work
+            pipeline._twins[one.picture.hash] = _Shared(number)
+            done = pipeline._changed.next()
+            await pipeline._decoded.put(one)
+            await done.wait()
+        work.cancel()
+        return pipeline
+
+    measured = asyncio.run(scene()).tempo.measured()
+    # The first batch of each half only starts the clock.
+    assert measured is not None
+    assert (measured.pictures, measured.seconds) == (6, 6.0)
