@@ -65,6 +65,10 @@ def _follow(client: Client, *, as_json: bool) -> int:
 
 
 def _add(options: Namespace) -> int:
+    from imgq import first  # noqa: PLC0415 - few calls want it
+
+    if first.is_first():
+        return first.add(options.folders)
     with Client() as client:
         for folder in options.folders:
             client.add_root(folder)

@@ -53,3 +53,18 @@ def spoken(seconds: float) -> str:
 def _two(amount: int, size: int, large: str, small: str) -> str:
     first, second = divmod(amount, size)
     return f"{first} {large} {second} {small}" if second else f"{first} {large}"
+
+
+def rough(seconds: float) -> str:
+    """Return a duration that is no better than an estimate, as people say it."""
+    minutes = seconds / 60
+    if minutes < 1:
+        return "less than a minute"
+    if minutes < 1.5:
+        return "about a minute"
+    if minutes < 100:
+        exact = round(minutes)
+        return f"about {exact if exact < 20 else 5 * round(minutes / 5)} minutes"
+    if minutes < 36 * 60:
+        return f"about {round(minutes / 30) / 2:g} hours"
+    return f"about {round(minutes / 720) / 2:g} days"

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable
 from typing import Self, TextIO
 
-from imgq.progress import Sample, progress
+from imgq.progress import progress
 from imgq.reports import Status
 from imgq.screen import Screen, screen_of
 
@@ -17,35 +15,47 @@ _HOME_AND_CLEAR = "\r\x1b[K"
 class Follower:
     """Shows one status after the other; leave it as a context, so that the line is ended."""
 
-    def __init__(
-        self, out: TextIO | None = None, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, out: TextIO | None = None) -> None:
         self._out = sys.stdout if out is None else out
         self._on_terminal = self._out.isatty()
-        self._clock = clock
-        self._first: Sample | None = None
         self._shown = ""
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._on_terminal and self._shown:
-            self._out.write("\n")
-            self._out.flush()
+        self.end()
 
     def show(self, status: Status) -> None:
         """Show a status, if it looks different from the one before."""
-        sample = Sample(self._clock(), status)
-        if self._first is None or not status.pending:
-            # A new piece of work starts here: its rate is measured from now on.
-            self._first = sample
+        self.draw(progress(status, self.columns))
+
+    @property
+    def columns(self) -> int:
+        """The columns that a line may have."""
         # Asked each time: a window may be made smaller, and a line that breaks stays for ever.
         columns = (screen_of(self._out) or Screen()).columns
         # The last column stays free: some terminals break the line after it.
-        text = progress(self._first, sample, columns - 1)
+        return columns - 1
+
+    def draw(self, text: str) -> None:
+        """Show a line in the place of the one before, if it is another one."""
         if text == self._shown:
             return
         self._shown = text
         self._out.write(_HOME_AND_CLEAR + text if self._on_terminal else text + "\n")
         self._out.flush()
+
+    def end(self) -> None:
+        """Let the line that moves stay as it is."""
+        if self._on_terminal and self._shown:
+            self._out.write("\n")
+            self._out.flush()
+        self._shown = ""
+
+    def leave(self, *lines: str) -> None:
+        """Put lines that stay in the place of the one that moves, which comes again below them."""
+        beginning = _HOME_AND_CLEAR if self._on_terminal and self._shown else ""
+        self._out.write(beginning + "".join(f"{line}\n" for line in lines))
+        self._out.flush()
+        self._shown = ""

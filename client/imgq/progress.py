@@ -1,11 +1,6 @@
-"""From two looks at the daemon to one line that tells how far it is.
-
-Pure functions: the clock and the terminal are arguments.
-"""
+"""From the daemon's status to one line that tells how far it is. Pure functions."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 from imgq.durations import spoken
 from imgq.model_reports import Migrating
@@ -16,20 +11,10 @@ from imgq.text import clip, counted, grouped, readable, width
 _LONGEST_BAR = 40
 _SHORTEST_BAR = 8
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
-_LEAST_RATE = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """A status, and when it came (in seconds of a clock that only goes forward)."""
-
-    at: float
-    status: Status
-
-
-def progress(earlier: Sample, later: Sample, columns: int) -> str:
+def progress(status: Status, columns: int) -> str:
     """Return how far the daemon is, in one line of at most `columns`."""
-    status = later.status
     if status.download is not None:
         return download_progress(status.download, columns)
     if status.migrating is not None and not status.pending:
@@ -40,11 +25,9 @@ def progress(earlier: Sample, later: Sample, columns: int) -> str:
     total = max(status.files, status.pending)
     done = total - status.pending
     words = [f"{done * 100 // total}%", f"{grouped(done)} of {grouped(total)}"]
-    rate = status.rate or _measured_rate(earlier, later)
-    if rate >= _LEAST_RATE:
-        words.append(f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s")
-        left = status.pending / rate if status.remaining is None else status.remaining
-        words.append(f"{spoken(left)} left")
+    # A rate that the daemon has not measured yet is not made up.
+    if status.rate and status.remaining is not None:
+        words += [f"{speed(status.rate)}/s", f"{spoken(status.remaining)} left"]
     return _with_bar(status.state, done / total, "  ".join(words), columns)
 
 
@@ -81,15 +64,15 @@ def size(count: float) -> str:
     )
 
 
-def _measured_rate(earlier: Sample, later: Sample) -> float:
-    seconds = later.at - earlier.at
-    through = earlier.status.pending - later.status.pending
-    return max(0.0, through / seconds) if seconds > 0 else 0.0
+def speed(rate: float) -> str:
+    """Return a number of pictures a second for people."""
+    return f"{rate:,.0f}" if rate >= 10 else f"{rate:.1f}" if rate >= 0.1 else f"{rate:.2f}"
 
 
 def _with_bar(label: str, share: float, words: str, columns: int) -> str:
     room = min(columns - width(label) - width(words) - 4, _LONGEST_BAR)
     if room < _SHORTEST_BAR:
-        return clip(f"{label}  {words}", columns)
+        whole = f"{label}  {words}"
+        return clip(whole if width(whole) <= columns else words, columns)
     full = int(room * share)
     return f"{label}  {'━' * full}{'─' * (room - full)}  {words}"

@@ -132,8 +132,13 @@ class Status:
 
     @property
     def rate(self) -> float:
-        """Pictures a second; 0 while nothing is being indexed."""
+        """Pictures a second; 0 while nothing is being indexed, or nobody knows yet."""
         return float(self.raw.get("rate") or 0)
+
+    @property
+    def measured(self) -> int:
+        """Over how many pictures the rate was measured."""
+        return int(_mapping(self.raw.get("measured")).get("pictures") or 0)
 
     @property
     def remaining(self) -> float | None:

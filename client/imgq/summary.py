@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from imgq.durations import spoken
+from imgq.durations import rough, spoken
 from imgq.model_reports import Migrating
-from imgq.progress import size
+from imgq.progress import size, speed
 from imgq.reports import Root, Status, Why
 from imgq.screen import Screen
 from imgq.terminal import synced, table
@@ -42,7 +42,7 @@ def status_lines(status: Status, screen: Screen) -> Iterator[str]:
     pictures = counted(status.pictures, "picture")
     yield _line("pictures", f"{pictures} in {counted(status.files, 'file')}")
     if status.pending:
-        yield _line("waiting", counted(status.pending, "file"))
+        yield _line("waiting", _waiting(status))
     if status.failed:
         yield _line("not read", _failures(status.failed))
     yield from _folders(status, screen)
@@ -97,6 +97,13 @@ def why_sentence(why: Why, screen: Screen) -> str:
 
 def _line(label: str, text: str) -> str:
     return f"{label:<{_LABEL}}{text}"
+
+
+def _waiting(status: Status) -> str:
+    files = counted(status.pending, "file")
+    if status.remaining is None or not status.rate:
+        return files
+    return f"{files}, {rough(status.remaining)} at {speed(status.rate)} pictures/s"
 
 
 def _failures(failed: Mapping[str, int]) -> str:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imgq.durations import parse, spoken
+from imgq.durations import parse, rough, spoken
 
 
 @pytest.mark.parametrize(
@@ -62,3 +62,23 @@ def test_a_duration_is_spoken_in_its_two_largest_units(seconds: float, text: str
 @given(st.integers(0, 3599))
 def test_what_is_spoken_can_be_read_again(seconds: int) -> None:
     assert parse(spoken(seconds)) == seconds
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (3, "less than a minute"),
+        (59, "less than a minute"),
+        (61, "about a minute"),
+        (100, "about 2 minutes"),
+        (700, "about 12 minutes"),
+        (1482, "about 25 minutes"),
+        (5900, "about 100 minutes"),
+        (6100, "about 1.5 hours"),
+        (7200, "about 2 hours"),
+        (100_000, "about 28 hours"),
+        (200_000, "about 2.5 days"),
+    ],
+)
+def test_an_estimate_is_no_more_exact_than_it_is(seconds: float, said: str) -> None:
+    assert rough(seconds) == said
