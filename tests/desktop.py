@@ -111,6 +111,30 @@ def need_qt() -> None:
 
 
 @contextlib.contextmanager
+def session_bus() -> Iterator[str]:
+    """Give the address of a session bus without a desktop."""
+    need("dbus-daemon")
+    bus, address = _bus()
+    try:
+        yield address
+    finally:
+        bus.terminate()
+        bus.wait(PATIENCE)
+
+
+def _bus() -> tuple[subprocess.Popen[bytes], str]:
+    bus = subprocess.Popen(
+        ["dbus-daemon", f"--config-file={_BUS}", "--nofork", "--print-address=1"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert bus.stdout is not None
+    address = bus.stdout.readline().decode().strip()
+    bus.stdout.close()
+    return bus, address
+
+
+@contextlib.contextmanager
 def desktop(environment: Mapping[str, str]) -> Iterator[Desktop]:
     """Give a desktop with a window manager that gives each new window the keyboard."""
     need("Xvfb", "openbox", "xdotool", "import", "dbus-daemon")
@@ -125,15 +149,9 @@ def desktop(environment: Mapping[str, str]) -> Iterator[Desktop]:
         os.close(writing)
         with open(reading, "rb") as said:
             one.environment["DISPLAY"] = f":{said.readline().decode().strip()}"
-        bus = subprocess.Popen(
-            ["dbus-daemon", f"--config-file={_BUS}", "--nofork", "--print-address=1"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
+        bus, address = _bus()
         one._started.append(bus)
-        assert bus.stdout is not None
-        one.environment["DBUS_SESSION_BUS_ADDRESS"] = bus.stdout.readline().decode().strip()
-        bus.stdout.close()
+        one.environment["DBUS_SESSION_BUS_ADDRESS"] = address
         one.start("openbox", "--sm-disable")
         yield one
     finally:

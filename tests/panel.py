@@ -58,7 +58,9 @@ class Service:
             except TimeoutError:
                 continue
             if message.header.message_type is MessageType.method_call:
-                self._serving.send(self._answer(message))
+                answer = self._answer(message)
+                if answer is not None:
+                    self._serving.send(answer)
 
     def _answer(self, message: Any) -> Any:
         raise NotImplementedError
@@ -72,6 +74,32 @@ class FileManager(Service):
     def _answer(self, message: Any) -> Any:
         self.told.put((message.header.fields[HeaderFields.member], message.body))
         return new_method_return(message)
+
+
+class Notifications(Service):
+    """What shows notifications; `is_deaf` lets it hear them and never answer."""
+
+    name = "org.freedesktop.Notifications"
+
+    def __init__(self, bus: str, *capabilities: str) -> None:
+        super().__init__(bus)
+        self.is_deaf = False
+        self._capabilities = list(capabilities)
+
+    def shown(self) -> tuple[str, str]:
+        """Return title and text of the next one."""
+        _, (_, _, _, title, text, *_) = self.next()
+        return title, text
+
+    def _answer(self, message: Any) -> Any:
+        member = message.header.fields[HeaderFields.member]
+        if self.is_deaf:
+            self.told.put((member, message.body))
+            return None
+        if member == "GetCapabilities":
+            return new_method_return(message, "as", (self._capabilities,))
+        self.told.put((member, message.body))
+        return new_method_return(message, "u", (len(message.body),))
 
 
 class Panel(Service):

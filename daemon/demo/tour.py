@@ -44,7 +44,8 @@ class Tour:
             "XDG_CACHE_HOME": str(base / "cache"),
             "XDG_RUNTIME_DIR": str(base / "run"),
         }
-        self.environment.pop("IMGQ_SOCKET", None)
+        for name in ("IMGQ_SOCKET", "DBUS_SESSION_BUS_ADDRESS"):
+            self.environment.pop(name, None)
 
     def draw(self) -> None:
         """Fill the folder; a file's name must not say what the picture shows."""

@@ -27,6 +27,7 @@ from imgqd.intake import Intake
 from imgqd.library import Library
 from imgqd.models import Models
 from imgqd.moving import Leave
+from imgqd.notices import Notices
 from imgqd.pipeline import Pipeline
 from imgqd.power import Courtesy
 from imgqd.pulse import Pulse
@@ -251,6 +252,7 @@ async def _at_work(
         "roots": core.roots.run(look_after),
         "pipeline": core.pipeline.run(),
         **telling,
+        "notices": Notices(core).run(),
     }
     tasks = [asyncio.create_task(run, name=name) for name, run in runs.items()]
     for task in tasks:

@@ -69,6 +69,13 @@ class PowerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class DesktopSettings:
+    """What the desktop shows of its own accord."""
+
+    notifications: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class ServerSettings:
     """What the socket's clients may take, all together and each; bytes and seconds.
 
@@ -103,6 +110,7 @@ class Settings:
     watch: WatchSettings = WatchSettings()
     limits: LimitSettings = LimitSettings()
     power: PowerSettings = PowerSettings()
+    desktop: DesktopSettings = DesktopSettings()
     server: ServerSettings = ServerSettings()
     service: ServiceSettings = ServiceSettings()
 
@@ -136,10 +144,12 @@ def add_folder(path: Path, folder: str) -> Settings:
     """Add a folder to the settings file and return the new settings; raises SettingsError."""
     with _editing:
         settings = load(path)
-        if os.fsencode(os.path.realpath(os.path.expanduser(folder))) in settings.roots:
-            return settings
-        # The default folder is a suggestion; once a person chooses, only the choice counts.
+        # The default folder is a suggestion; once a person chooses, only the choice counts, and
+        # stands in the file even where it is the same.
         before = settings.folders if _names_folders(path) else ()
+        resolved = {os.path.realpath(os.path.expanduser(one)) for one in before}
+        if os.path.realpath(os.path.expanduser(folder)) in resolved:
+            return settings
         return _write_folders(path, settings, (*before, folder))
 
 

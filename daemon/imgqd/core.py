@@ -79,6 +79,11 @@ class Core:
         self.status: Status
         self.courtesy: Courtesy
 
+    @property
+    def state_folder(self) -> Path:
+        """Where the catalog lies."""
+        return Path(os.fsdecode(self._state))
+
     def at_rest(self) -> str | None:
         """Return why bulk work rests, in words; None while it may go on."""
         return self.status.paused or self.status.resting

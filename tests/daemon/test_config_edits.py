@@ -87,6 +87,15 @@ def test_the_first_folder_that_is_added_takes_the_place_of_the_default(path: Pat
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+def test_the_default_that_a_person_chose_stays_when_another_folder_is_added(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    pictures = str(tmp_path / "Pictures")
+    assert config.add_folder(path, pictures).folders == (pictures,)
+    assert config.add_folder(path, "/scans").folders == (pictures, "/scans")
+
+
 def test_a_folder_that_is_watched_already_is_not_written_again(path: Path) -> None:
     before = written(path, COMMENTED).read_text()
     config.add_folder(path, "/x/../a/")

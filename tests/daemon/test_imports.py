@@ -44,8 +44,16 @@ HOMES = {
     "tokenizers": {"tokens"},
     "huggingface_hub": {"fetch", "importing", "weights", "faults"},
     "httpx2": {"fetch", "faults"},
+    "jeepney": {"herald"},
 }
-CHILDREN = {"imgqd.decoder", "imgqd.embedder", "imgqd.encoder", "imgqd.exporter", "imgqd.fetch"}
+CHILDREN = {
+    "imgqd.decoder",
+    "imgqd.embedder",
+    "imgqd.encoder",
+    "imgqd.exporter",
+    "imgqd.fetch",
+    "imgqd.herald",
+}
 """What runs in processes of its own, and is never imported by the core."""
 
 
