@@ -30,6 +30,9 @@ _BEGINNINGS: Final = 3
 _SOON: Final = 300.0
 """Seconds within which damage that comes again counts as in a row."""
 
+_STDERR: Final = 2
+"""The descriptor of the log, whatever `sys.stderr` is by then."""
+
 
 def main() -> int:
     """Run `imgqd` and return its exit status."""
@@ -57,7 +60,7 @@ def main() -> int:
         return _check(path, settings)
     _log()
     # A watchdog ends a process that is stuck by SIGABRT: then the journal has where.
-    faulthandler.enable()
+    faulthandler.enable(_STDERR)
     try:
         supervisor = Supervisor.of()
     except SocketTrouble as error:
