@@ -18,8 +18,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-PATIENCE = 30.0
-"""Seconds after which a wait is a failure: a machine at work on other things is slow."""
+from house import PATIENCE
 
 _BUS = Path(__file__).with_name("bus.conf")
 """A session bus that starts nothing: which services this machine has is no matter of a test's."""

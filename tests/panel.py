@@ -20,8 +20,9 @@ from jeepney import (
 from jeepney.io.blocking import open_dbus_connection
 from jeepney.wrappers import DBusErrorResponse, unwrap_msg
 
+from house import PATIENCE
+
 _BUS = DBusAddress("/org/freedesktop/DBus", "org.freedesktop.DBus", "org.freedesktop.DBus")
-_PATIENCE = 30.0
 
 
 class Service:
@@ -49,7 +50,7 @@ class Service:
 
     def next(self) -> tuple[str, Any]:
         """Return who told something next, and what."""
-        return self.told.get(timeout=_PATIENCE)
+        return self.told.get(timeout=PATIENCE)
 
     def _serve(self) -> None:
         while not self._ended:
@@ -169,7 +170,7 @@ class Item:
         yield from _walk(layout)
 
     def _call(self, message: Any) -> Any:
-        return unwrap_msg(self._asking.send_and_get_reply(message, timeout=_PATIENCE))
+        return unwrap_msg(self._asking.send_and_get_reply(message, timeout=PATIENCE))
 
 
 def _walk(layout: Any) -> Iterator[tuple[int, str, bool]]:

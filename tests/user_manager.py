@@ -15,9 +15,10 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from house import PATIENCE
+
 SYSTEMD = Path("/lib/systemd/systemd")
 _TREES = ("/sys/fs/cgroup/unified", "/sys/fs/cgroup/systemd", "/sys/fs/cgroup")
-_PATIENCE = 30.0
 
 _BEGIN = """
 for group in {groups}; do echo $$ > $group/cgroup.procs; done
@@ -46,7 +47,7 @@ class UserManager:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=_PATIENCE,
+            timeout=PATIENCE,
             check=False,
         )
 
@@ -79,7 +80,7 @@ def user_manager(environment: Mapping[str, str], log: Path) -> Iterator[UserMana
         if keeper.stdout.readline() != "begun\n":
             raise Missing("no namespaces of its own for systemd")
         manager = UserManager(("nsenter", "-t", _child(keeper.pid), "-m", "-p"), environment)
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + PATIENCE
         # It has no other way to tell than to be asked.
         while manager.run("systemctl", "--user", "is-active", "basic.target").returncode != 0:
             if time.monotonic() > deadline or keeper.poll() is not None:
@@ -120,7 +121,7 @@ def _group(tree: str) -> Iterator[str]:
     try:
         yield group
     finally:
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + PATIENCE
         while os.path.exists(group) and time.monotonic() < deadline:
             # Those that were killed with the manager may take a moment to go.
             for folder, _, _ in os.walk(group, topdown=False):

@@ -302,7 +302,7 @@ def test_a_daemon_that_is_stuck_is_begun_again_in_the_same_socket(installed: Ses
 
 
 def test_wrong_settings_end_in_one_try_and_the_doctor_names_it(installed: Session) -> None:
-    keys = "folders, exclude, model, watch, limits, power, server, service"
+    keys = "folders, exclude, model, watch, limits, power, desktop, server, service"
     said = f"unknown key nonsense: allowed are {keys}"
     good = installed.house.settings_file.read_text()
     installed.house.settings_file.write_text("nonsense = 1\n" + good)
