@@ -39,6 +39,7 @@ from imgqd.settle import Settler
 from imgqd.status import Status
 from imgqd.supervisor import Supervisor
 from imgqd.thumbnails import Thumbnails
+from imgqd.upkeep import Upkeep
 from imgqd.walks import Walks
 from imgqd.watch import Watcher
 
@@ -221,6 +222,14 @@ async def _assemble(
     )
     core.thumbnails = Thumbnails(settings.limits, paths.thumbnail_folder())
     core.repertoire = Repertoire(library, core.pipeline, core.thumbnails)
+    core.upkeep = Upkeep(
+        library,
+        state / "catalog.sqlite3",
+        changed,
+        lambda: core.settings.index.exact_up_to,
+        core.at_rest,
+    )
+    library.prepare = core.upkeep.prepare
     core.status = Status(
         importlib.metadata.version("imgq"),
         library,
@@ -231,6 +240,7 @@ async def _assemble(
         core.thumbnails,
         freshness,
         core.courtesy,
+        core.upkeep,
     )
     return core
 
@@ -253,6 +263,7 @@ async def _at_work(
         "pipeline": core.pipeline.run(),
         **telling,
         "notices": Notices(core).run(),
+        "upkeep": core.upkeep.run(),
     }
     tasks = [asyncio.create_task(run, name=name) for name, run in runs.items()]
     for task in tasks:

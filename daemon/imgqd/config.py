@@ -101,6 +101,13 @@ class ServiceSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class IndexSettings:
+    """How vectors are held: up to so many pictures all of them in memory."""
+
+    exact_up_to: int = 100_000
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings, checked."""
 
@@ -113,6 +120,7 @@ class Settings:
     desktop: DesktopSettings = DesktopSettings()
     server: ServerSettings = ServerSettings()
     service: ServiceSettings = ServiceSettings()
+    index: IndexSettings = IndexSettings()
 
     @property
     def roots(self) -> tuple[bytes, ...]:

@@ -27,6 +27,7 @@ from imgqd.scope import Scope, is_picture_name
 from imgqd.settle import Settler
 from imgqd.status import Status
 from imgqd.thumbnails import Thumbnails
+from imgqd.upkeep import Upkeep
 from imgqd.walks import Walks
 from imgqd.watch import Watcher
 
@@ -78,6 +79,7 @@ class Core:
         self.models: Models
         self.status: Status
         self.courtesy: Courtesy
+        self.upkeep: Upkeep
 
     @property
     def state_folder(self) -> Path:
@@ -316,6 +318,7 @@ class Core:
         await self.heed_power()
         self.pipeline.limit(fresh.limits)
         self.thumbnails.limit(fresh.limits)
+        self.changed.ring()  # upkeep asks anew what holds
         if fresh.model != before.model:
             await self.models.use(fresh.model)
             self.let_work()

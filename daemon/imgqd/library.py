@@ -16,7 +16,7 @@ import logging
 import queue
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from typing import Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from imgqd import forms
 from imgqd.bell import Bell
 from imgqd.catalog import (
     CatalogDamaged,
@@ -34,7 +35,7 @@ from imgqd.catalog import (
     noticing_damage,
     set_aside,
 )
-from imgqd.index import Index
+from imgqd.index import Form, Index, Inverted
 from imgqd.query.sql import Condition
 from imgqd.records import Change, Model, Vector
 
@@ -69,6 +70,15 @@ class Sight:
     index: Index
 
 
+Prepare = Callable[[int, Model, Vector | None, int], Awaitable[None]]
+"""With a model's number, the model, a usual query's vector if one is known, and how many times the
+usual size the index has to have for it to be worth waiting."""
+
+
+async def _prepare_nothing(_: int, __: Model, ___: Vector | None, ____: int) -> None:
+    pass
+
+
 class Library:
     """Open the catalog at `path`; `changed` rings after every commit."""
 
@@ -93,6 +103,8 @@ class Library:
         """What was found of the catalog's file that cannot be mended."""
         self.on_damage: Callable[[], None] = lambda: None
         """Called, in any thread, when damage is found."""
+        self.prepare: Prepare = _prepare_nothing
+        """Called before another model answers, to make the files of its index."""
         self.arrivals = 0
         """Grows with every change that made pictures findable."""
         self.counters = {"decoded": 0, "embedded": 0, "reused": 0, "removed": 0}
@@ -195,11 +207,15 @@ class Library:
 
     def _put(self, number: int, model: Model, phrases: Vector | None) -> int:
         """Make a sight and put it in place, in the writing thread."""
-        index = Index(model.dim)
         began = time.monotonic()
-        for images, vectors in self._mirror.vectors(number, model.dim):
-            index.add(images, vectors)
-        log.info("%d vectors of %s in %.1f s", len(index), model.name, time.monotonic() - began)
+        form: Form | None = forms.restored(self._path, self._mirror, model)
+        if isinstance(form, Inverted):
+            forms.catch_up(form, self._mirror, number, model.dim, form.head.seq)
+        else:
+            form, _ = forms.exact(self._mirror, number, model.dim)
+        index = Index(model.dim, form)
+        took = time.monotonic() - began
+        log.info("%d vectors of %s, %s, in %.1f s", len(index), model.name, form.kind, took)
         if phrases is not None:
             index.learn(phrases)
         if self._mirror.setting(_ANSWERS) != str(number):
@@ -208,6 +224,40 @@ class Library:
         # Last: on a full disk nothing was exchanged, and all of it is tried again.
         self.sight = Sight(model, number, index)
         return queued
+
+    async def exchange(self, sight: Sight, form: Form, seq: int) -> bool:
+        """Let another form of a sight's index answer; it has all changes up to `seq`.
+
+        Returns False where another sight answers by now. Most of what came since is taken
+        in beside the changes that go on, the rest between two of them.
+        """
+        number, dim = sight.number, sight.model.dim
+
+        def most() -> int:
+            with contextlib.closing(Reader(self._path)) as reader:
+                return forms.catch_up(form, reader, number, dim, seq)
+
+        def rest() -> bool:
+            if self.sight is not sight:
+                return False
+            forms.catch_up(form, self._mirror, number, dim, reached)
+            if isinstance(form, Inverted):
+                self._writer.forget_touched(form.head.seq, number)
+            sight.index.exchange(form)
+            return True
+
+        reached = await asyncio.to_thread(most)
+        done = await self._in_writer(rest)
+        self._changed.ring()
+        return done
+
+    async def discard(self, key: str, dim: int) -> None:
+        """Remove the snapshot of a model's index, by the model's key."""
+
+        def remove(reader: Reader) -> None:
+            forms.discard(self._path, forms.owner(reader, key, dim))
+
+        await self.read(remove)
 
     async def answered(self) -> tuple[int, str, str] | None:
         """Return (number, key, name) of the model that answered last, before a restart perhaps."""

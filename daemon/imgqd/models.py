@@ -12,7 +12,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from imgqd import exports, phrases, presets, stock
 from imgqd.config import ModelSettings
@@ -27,6 +27,11 @@ from imgqd.succession import Succession
 from imgqd.texts import Runtime
 
 log = logging.getLogger(__name__)
+
+
+_BEARABLE: Final = 10
+"""So many times the pictures up to which an index is exact are held in memory, when there is no
+file of it at the start: a gigabyte. Beyond, names alone answer until it is made."""
 
 
 class Models:
@@ -211,6 +216,7 @@ class Models:
         state, model = await engine.load()
         if model is not None:
             number = await self._library.number(model)
+            await self._library.prepare(number, model, None, _BEARABLE)
             self._engines.clear()
             self._engines[number] = engine
             queued = await self._library.use_model(model)

@@ -19,6 +19,7 @@ from imgqd.power import Courtesy
 from imgqd.records import Root, Totals, shown
 from imgqd.roots import Roots
 from imgqd.thumbnails import Thumbnails
+from imgqd.upkeep import Upkeep
 
 _MANY: Final = 10_000
 """Pending files from which on a count (a few milliseconds) is not made for every question."""
@@ -40,6 +41,7 @@ class Status:
         thumbnails: Thumbnails,
         freshness: Freshness,
         courtesy: Courtesy,
+        upkeep: Upkeep,
     ) -> None:
         self._version = version
         self._library = library
@@ -53,6 +55,7 @@ class Status:
         self.paused: str | None = None
         """Why decoding and embedding rest, in words."""
         self._courtesy = courtesy
+        self._upkeep = upkeep
 
     @property
     def resting(self) -> str | None:
@@ -94,8 +97,11 @@ class Status:
             reasons.append(f"bulk work waits: {self.resting}")
         if detail := self._models.pictures.detail:
             reasons.append(f"pictures are embedded {detail}")
-        reasons += [one for one in (self._library.trouble, self._pipeline.trouble) if one]
+        reasons += [one for one in self._troubles() if one]
         return reasons
+
+    def _troubles(self) -> tuple[str | None, ...]:
+        return self._library.trouble, self._pipeline.trouble, self._upkeep.trouble
 
     def _amiss(self, root: Root) -> Iterator[str]:
         name = shown(root.path)
@@ -178,6 +184,7 @@ class Status:
             "state": state.state,
             "detail": state.detail,
             "vectors": len(index) if index is not None else 0,
+            "index": self._upkeep.row(),
             "waiting": totals.without_vector,
             "download": self._models.stock.download,
             "migrating": self._models.migrating,
@@ -213,7 +220,7 @@ class Status:
         }
 
     def _memory(self) -> dict[str, int]:
-        pids = {"imgqd": os.getpid(), **self._models.pids}
+        pids = {"imgqd": os.getpid(), **self._models.pids, **self._upkeep.pids}
         pids |= {f"decoder {n}": pid for n, pid in enumerate(self._pipeline.decoder_pids)}
         pids |= {f"thumbnailer {n}": pid for n, pid in enumerate(self._thumbnails.pids)}
         return {name: size for name, pid in pids.items() if (size := memory_of(pid)) is not None}

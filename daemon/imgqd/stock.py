@@ -105,6 +105,8 @@ class Stock:
         dropped = 0
         for one in found:
             number = one.number
+            # First: no snapshot may tell of vectors that are not in the catalog any more.
+            await self._library.discard(one.key, one.dim)
             while gone := await self._library.write(lambda w: w.drop_vectors(number, _AT_ONCE)):  # noqa: B023 - called at once
                 dropped += gone
         is_smaller = await self._library.write(lambda writer: writer.shrink())

@@ -130,6 +130,7 @@ class Succession:
         await engine.text.stop()
         while True:
             await move.run()
+            await self._library.prepare(number, model, _middle(learnt), 1)
             await self._awake(engine, model)
             if await self._switch(engine, model, learnt, move):
                 return
@@ -162,3 +163,7 @@ class Succession:
         log.info("%s answers now", engine.settings.name)
         self._succeeded(engine, before)
         return True
+
+
+def _middle(phrases: Vector | None) -> Vector | None:
+    return None if phrases is None else phrases.mean(axis=0)

@@ -12,8 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon.shelf import unit
-from imgqd import index as module
-from imgqd.index import Index
+from imgqd.index import Exact, Index
 from imgqd.records import Vector
 
 DIM = 8
@@ -62,23 +61,21 @@ steps = st.lists(
 def test_any_order_of_changes_agrees_with_plain_arithmetic(
     steps: list[tuple[str, list[int], int]], carried: int
 ) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "_DEAD", carried)
-        index = Index(DIM)
-        truth: dict[int, Vector] = {}
-        for what, images, seed in steps:
-            if what == "add":
-                rows = vectors(seed, len(images))
-                index.add(images, rows)
-                truth |= dict(zip(images, rows, strict=True))
-            elif what == "remove":
-                index.remove(images)
-                truth = {key: row for key, row in truth.items() if key not in images}
-            else:
-                check(index, truth, vectors(seed, 1)[0], seed % 12 + 1)
-            assert len(index) == len(truth)
-            assert all((image in index) == (image in truth) for image in range(32))
-        check(index, truth, vectors(7, 1)[0], 40)
+    index = Index(DIM, Exact(DIM, carried))
+    truth: dict[int, Vector] = {}
+    for what, images, seed in steps:
+        if what == "add":
+            rows = vectors(seed, len(images))
+            index.add(images, rows)
+            truth |= dict(zip(images, rows, strict=True))
+        elif what == "remove":
+            index.remove(images)
+            truth = {key: row for key, row in truth.items() if key not in images}
+        else:
+            check(index, truth, vectors(seed, 1)[0], seed % 12 + 1)
+        assert len(index) == len(truth)
+        assert all((image in index) == (image in truth) for image in range(32))
+    check(index, truth, vectors(7, 1)[0], 40)
 
 
 def test_an_empty_index_answers_nothing() -> None:
@@ -109,13 +106,14 @@ def test_a_removed_id_is_never_answered_even_before_it_is_really_removed() -> No
 
 
 def test_many_removals_are_carried_out_together_and_the_rest_stays_right() -> None:
-    index = Index(DIM)
+    form = Exact(DIM)
+    index = Index(DIM, form)
     rows = vectors(4, 3000)
     index.add(range(1, 3001), rows)
     index.remove(range(1, 1025))
-    assert index._faiss.ntotal == 3000  # marked only
+    assert form._faiss.ntotal == 3000  # marked only
     index.remove([1025])
-    assert index._faiss.ntotal == len(index) == 1975
+    assert form._faiss.ntotal == len(index) == 1975
     check(index, {n + 1: rows[n] for n in range(1025, 3000)}, rows[2000], 20)
 
 
@@ -140,8 +138,8 @@ def test_a_judge_knows_a_large_library_by_a_fair_sample() -> None:
     for start, sign in ((1, 1), (10_001, -1)):
         index.add(range(start, start + 10_000), np.repeat(sign * query[None], 10_000, axis=0))
     index.judge(query, [])
-    assert len(index._sample) == 2048
-    assert abs(float((index._sample @ query).mean())) < 0.1
+    assert len(index._sample.ids) == 2048
+    assert abs(float((index._sample.vectors @ query).mean())) < 0.1
 
 
 def test_a_sample_changes_no_more_than_the_library() -> None:
@@ -149,10 +147,10 @@ def test_a_sample_changes_no_more_than_the_library() -> None:
     index.add(range(1, 10_001), vectors(1, 10_000))
     query = vectors(2, 1)[0]
     index.judge(query, [])
-    before = {row.tobytes() for row in index._sample}
+    before = {row.tobytes() for row in index._sample.vectors}
     index.add(range(10_001, 10_502), vectors(3, 501))
     index.judge(query, [])
-    after = {row.tobytes() for row in index._sample}
+    after = {row.tobytes() for row in index._sample.vectors}
     assert 0 < len(after - before) < 0.1 * 2048
 
 
@@ -164,7 +162,7 @@ def test_a_judge_forgets_what_was_removed() -> None:
     index.judge(query, [])
     index.remove(range(1, 101))
     index.judge(query, [])
-    assert (index._sample @ query).tolist() == pytest.approx([-1.0] * 3, abs=NEAR)
+    assert (index._sample.vectors @ query).tolist() == pytest.approx([-1.0] * 3, abs=NEAR)
 
 
 def test_phrases_that_a_model_takes_for_one_count_once() -> None:

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from imgqd.catalog import arrivals, names, near, pairs, sets
+from imgqd.catalog import arrivals, names, near, pairs, sets, touched
 from imgqd.catalog.store import BELOW, below, open_readonly
 from imgqd.query import Sort
 from imgqd.query.sql import FUNCTIONS, Condition
@@ -205,6 +205,36 @@ class Reader:
             "SELECT data FROM vector WHERE model = ? AND image = ?", (model, image)
         ).fetchone()
         return None if row is None else np.frombuffer(row[0], np.float16).astype(np.float32)
+
+    def halves(
+        self, model: int, dim: int, after: int, limit: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
+        """Return (ids, vectors as they are stored) of live images after an id, ascending."""
+        rows = self._db.execute(
+            "SELECT vector.image, vector.data FROM vector JOIN image ON image.id = vector.image "
+            "WHERE vector.model = ? AND vector.image > ? AND image.live "
+            "ORDER BY vector.image LIMIT ?",
+            (model, after, limit),
+        ).fetchall()
+        block = np.frombuffer(b"".join(data for _, data in rows), np.float16)
+        return np.array([image for image, _ in rows], np.int64), block.reshape(-1, dim)
+
+    def stored(self, model: int) -> int:
+        """Return how many vectors of a model there are, those of images that are gone, too."""
+        query = "SELECT count(*) FROM vector WHERE model = ?"
+        return int(self._db.execute(query, (model,)).fetchone()[0])
+
+    def touched(self) -> int:
+        """Return the number of the last change that may concern an index."""
+        return touched.last(self._db)
+
+    def touched_since(self, seq: int, model: int) -> list[int]:
+        """Return the images whose place in a model's index may have changed since, ascending."""
+        return touched.since(self._db, seq, model)
+
+    def untouched(self) -> int:
+        """Return the number up to which changes are forgotten."""
+        return touched.forgotten(self._db)
 
     def sets(self) -> list[VectorSet]:
         """Return the models that have vectors, and how many."""

@@ -161,4 +161,16 @@ STEPS: Final = (
         WHERE state = 'indexed' AND id IN
         (SELECT min(id) FROM file WHERE image IS NOT NULL GROUP BY image);
     """,
+    """
+    CREATE TABLE touched (                            -- catalog/touched.py
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        image INTEGER NOT NULL,
+        model INTEGER NOT NULL,                       -- 0: whether it is live
+        UNIQUE (image, model) ON CONFLICT REPLACE
+    ) STRICT;
+    CREATE TRIGGER image_live AFTER UPDATE OF live ON image WHEN OLD.live IS NOT NEW.live
+        BEGIN INSERT INTO touched (image, model) VALUES (NEW.id, 0); END;
+    CREATE TRIGGER vector_stored AFTER INSERT ON vector
+        BEGIN INSERT INTO touched (image, model) VALUES (NEW.image, NEW.model); END;
+    """,
 )

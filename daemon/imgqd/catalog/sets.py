@@ -84,6 +84,7 @@ def drop(db: sqlite3.Connection, model: int, most: int) -> int:
 
     The order of arrivals stays: a picture that this model saw first is new to nobody.
     """
+    db.execute("DELETE FROM touched WHERE model = ?", (model,))
     return db.execute(_DROP, (model, most)).rowcount
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from imgqd import sidecar
-from imgqd.catalog import roots, sets, sidecars, work
+from imgqd.catalog import roots, sets, sidecars, touched, work
 from imgqd.catalog.files import Files
 from imgqd.catalog.live import settle
 from imgqd.catalog.near import Near
@@ -189,6 +189,11 @@ class Writer:
         Takes seconds for a large catalog, in which nothing is stored and questions are answered.
         """
         return shrink(self._db, self._path)
+
+    def forget_touched(self, seq: int, model: int) -> None:
+        """Forget the changes that a model's snapshot has."""
+        with transaction(self._db):
+            touched.forget(self._db, seq, model)
 
     def tidy(self, now: float) -> int:
         """Forget the pictures that have been gone for a week, and return their number."""

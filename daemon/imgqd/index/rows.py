@@ -1,0 +1,130 @@
+"""Every vector of the large form on the disk, as float16: the row of image n is the n-th.
+
+Rules of this file:
+
+- A file is an array and nothing else. Rows of ids that have no vector are never
+  written: a file system that knows holes gives them no room.
+- A row is written before the snapshot that counts on it, and is not changed while
+  one does, but for an image whose code there is dead.
+- Rows are read through a memory map. Its pages are the system's and not ours: they
+  are let go of after each answer.
+- A row of zeros is no unit vector: it was lost, whatever the snapshot says.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+from pathlib import Path
+from typing import Final, Self
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from imgqd.index.allowed import Ids
+from imgqd.index.exact import Scores
+from imgqd.records import Vector
+
+_BLOCK: Final = 4096
+"""Rows that are read and compared at a time: 4 MB of 512 numbers."""
+
+Half = NDArray[np.float16]
+
+
+class RowsWriter:
+    """Writes rows into a file that may hold some already; raises OSError."""
+
+    def __init__(self, path: Path, dim: int) -> None:
+        self._width = 2 * dim
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def put(self, images: Ids, vectors: Half) -> None:
+        """Write the vectors of ascending ids."""
+        rows = np.ascontiguousarray(vectors, np.float16)
+        ends = np.flatnonzero(np.diff(images) != 1) + 1
+        for start, end in zip([0, *ends], [*ends, len(images)], strict=True):
+            self._write(rows[start:end].tobytes(), int(images[start]) * self._width)
+
+    def _write(self, data: bytes, place: int) -> None:
+        view = memoryview(data)
+        while view:
+            done = os.pwrite(self._file, view, place)
+            view, place = view[done:], place + done
+
+    def close(self, *, keep: bool) -> None:
+        """Let go of the file; `keep` waits until the disk has it."""
+        try:
+            if keep:
+                os.fsync(self._file)
+        finally:
+            os.close(self._file)
+
+
+class Rows:
+    """The rows of a file that was written; raises OSError, or ValueError where it is too short."""
+
+    def __init__(self, path: Path, dim: int, largest: int) -> None:
+        self.dim = dim
+        with path.open("rb") as file:
+            held = os.fstat(file.fileno()).st_size // (2 * dim)
+            if held <= largest:
+                raise ValueError(f"{path.name} ends before the row of image {largest}")
+            self._map = mmap.mmap(file.fileno(), held * 2 * dim, prot=mmap.PROT_READ)
+        self._rows: Half = np.frombuffer(self._map, np.float16).reshape(-1, dim)
+        self.lost = False
+        """Whether a row was met that is not what was written."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.rest()
+
+    def rest(self) -> None:
+        """Let go of the pages that were read; the system may keep them for the next time."""
+        if hasattr(mmap, "MADV_DONTNEED"):
+            self._map.madvise(mmap.MADV_DONTNEED)
+
+    def vectors(self, images: Ids) -> Vector:
+        """Return the vectors of images that have one, shape (n, dim), as float32."""
+        found: Vector = self._rows[images].astype(np.float32)
+        return found
+
+    def halves(self, images: Ids) -> Half:
+        """Return the same as they lie there."""
+        found: Half = self._rows[images]
+        return found
+
+    def nearest(self, query: Vector, images: Ids, count: int) -> tuple[Ids, Scores]:
+        """Compare the query with each of these; return the `count` nearest, nearest first."""
+        asked = query.reshape(1, -1).astype(np.float32)
+        images = np.sort(images)  # as they lie on the disk
+        best: list[tuple[Ids, Scores]] = []
+        for start in range(0, len(images), _BLOCK):
+            block = images[start : start + _BLOCK]
+            rows = self._rows[block]
+            there = rows.view(np.uint16).any(axis=1)
+            if not there.all():
+                self.lost = True
+                block, rows = block[there], np.ascontiguousarray(rows[there])
+            if len(block) == 0:
+                continue
+            # FAISS compares float16 as it is: widening it first would take twice as long.
+            exact = faiss.IndexScalarQuantizer(
+                self.dim, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
+            )
+            exact.add_sa_codes(rows.view(np.uint8))
+            scores, places = exact.search(asked, min(count, len(block)))
+            best.append((block[places[0]], scores[0]))
+        return merged(best, count)
+
+
+def merged(parts: list[tuple[Ids, Scores]], count: int) -> tuple[Ids, Scores]:
+    """Return the `count` nearest of several answers, nearest first."""
+    if not parts:
+        return np.empty(0, np.int64), np.empty(0, np.float32)
+    ids = np.concatenate([ids for ids, _ in parts])
+    scores = np.concatenate([scores for _, scores in parts])
+    order = np.argsort(-scores, kind="stable")[:count]
+    return ids[order], scores[order]

@@ -1,0 +1,61 @@
+"""A fair sample of a library's vectors, and what background queries meet in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from imgqd import judge
+from imgqd.index.allowed import Ids
+from imgqd.judge import Backdrop
+from imgqd.records import Vector
+
+SIZE: Final = 2048
+"""Vectors that stand for the whole library when a query's scores are judged."""
+
+_ASKING: Final = 128
+"""Pictures of the sample that are asked for, to know what a picture's query meets."""
+
+_SCATTER: Final = np.uint64(0x9E3779B97F4A7C15)
+"""Odd, and 2**64 by the golden ratio: multiples of it are spread evenly (Knuth, 6.4)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """Some of the vectors, and the ids that they belong to."""
+
+    ids: Ids
+    vectors: Vector
+
+    def near(self, query: Vector, count: int) -> list[int]:
+        """Return the ids of the nearest of the sample."""
+        nearest = np.argsort(self.vectors @ query)[::-1][:count]
+        ids: list[int] = self.ids[nearest].tolist()
+        return ids
+
+    def behind(self, phrases: Vector) -> tuple[Backdrop | None, Backdrop | None]:
+        """Return what words, and what pictures, meet in the sample."""
+        words = judge.backdrop(list(phrases @ self.vectors.T))
+        # A picture is no answer to itself.
+        pictures = [
+            np.delete(row, place)
+            for place, row in enumerate(self.vectors[:_ASKING] @ self.vectors.T)
+        ]
+        return words, judge.backdrop(pictures)
+
+
+def taken(ids: Ids, vectors: Callable[[Ids], Vector]) -> Sample:
+    """Return a sample of a library, by its ids and by what gives their vectors.
+
+    Ids are scattered, the smallest taken: a fair sample of which only a hundredth
+    is exchanged when a hundredth of the library is new, so judgements do not jump.
+    """
+    scattered = ids.astype(np.uint64) * _SCATTER
+    order = np.arange(len(ids))
+    if len(ids) > SIZE:
+        order = np.argpartition(scattered, SIZE)[:SIZE]
+    chosen = ids[order[np.argsort(scattered[order])]]
+    return Sample(chosen, vectors(chosen))

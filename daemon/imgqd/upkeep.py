@@ -1,0 +1,228 @@
+"""Keeps the index in the form that its size asks for, beside everything else that goes on.
+
+Up to so many pictures it is exact. Beyond, a process of its own (`builder`) writes
+codes and vectors to the disk from the catalog; then they answer, brought up to date,
+in place of what answered until then. What comes and goes lies beside them, and is
+merged by the same process once there is much of it. Whatever fails on the way leaves
+what answers as it is, and is tried again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from imgqd import child, forms, machine
+from imgqd.bell import Bell
+from imgqd.catalog import Reader
+from imgqd.index import Exact, Inverted, Owner
+from imgqd.library import Library, Sight
+from imgqd.records import Model, Vector
+
+log = logging.getLogger(__name__)
+
+_UNMERGED: Final = 20_000
+"""Changes that may lie beside the codes: they cost a search half a millisecond."""
+
+_PART: Final = 200
+"""In a large library so small a part of it may: a merge writes all codes anew."""
+
+_ROOM: Final = 1.25
+"""How much more room is asked for than vectors and codes should take."""
+
+_CODE: Final = 200
+"""Bytes of a picture's code, twice: the file before is there until the new one is."""
+
+_RETRY: Final = 60.0
+"""Seconds until what failed is tried again."""
+
+
+class Failed(Exception):
+    """The files could not be made; the text says why and what to do."""
+
+
+class Upkeep:
+    """Looks after the index of the model that answers.
+
+    `exact_up_to` returns the number of pictures up to which it is exact; `rests`
+    why bulk work rests, or None.
+    """
+
+    def __init__(
+        self,
+        library: Library,
+        catalog: Path,
+        changed: Bell,
+        exact_up_to: Callable[[], int],
+        rests: Callable[[], str | None],
+        unmerged: int = _UNMERGED,
+        retry: float = _RETRY,
+    ) -> None:
+        self._library = library
+        self._catalog = catalog
+        self._changed = changed
+        self._exact_up_to = exact_up_to
+        self._rests = rests
+        self._unmerged = unmerged
+        self._retry = retry
+        self._building = asyncio.Lock()
+        self._child: child.Child | None = None
+        self._work: dict[str, Any] | None = None
+        self.trouble: str | None = None
+        """Why the index stays as it is though it should not, in words."""
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """The process that is at work, by its name."""
+        return {} if self._child is None else {"index builder": self._child.pid}
+
+    def row(self) -> dict[str, Any] | None:
+        """Return the form of the index and what is done about it, as status shows it."""
+        sight = self._library.sight
+        if sight is None:
+            return None
+        form = sight.index.form
+        return {"form": form.kind, "unmerged": form.unmerged, "work": self._work}
+
+    async def run(self) -> None:
+        """Look after each change whether another form is due; ends by being cancelled."""
+        while True:
+            ring = self._changed.next()
+            sight = self._library.sight
+            due = None if sight is None else self._due(sight)
+            if sight is None or due is None:
+                self._settle(None)
+                await ring.wait()
+                continue
+            try:
+                await self._do(sight, due)
+            except Failed as error:
+                self._settle(str(error))
+                await asyncio.sleep(self._retry)
+
+    async def prepare(self, number: int, model: Model, usual: Vector | None, times: int) -> None:
+        """Make the snapshot of a model that is to answer next, if it has none and needs one.
+
+        It does from so many times the size on up to which the index is exact. Where that
+        fails all its vectors are held in memory at first.
+        """
+        stored = await self._library.read(lambda reader: reader.stored(number))
+        if stored <= times * self._exact_up_to():
+            return
+        restored = await asyncio.to_thread(self._restored, model)
+        if restored is not None:
+            return
+        try:
+            await self._build(number, model, usual, anew=True)
+        except Failed as error:
+            log.warning("%s is held in memory for now: %s", model.name, error)
+
+    def _due(self, sight: Sight) -> str | None:
+        form, held = sight.index.form, len(sight.index)
+        if self._rests() is not None:
+            return None
+        if form.unsound:
+            return "anew"
+        if form.kind == "exact":
+            return "anew" if held > self._exact_up_to() else None
+        # Not at once: a folder that goes and comes would have it made time and again.
+        if held <= self._exact_up_to() // 2:
+            return "exact"
+        return "merge" if form.unmerged > max(self._unmerged, held // _PART) else None
+
+    async def _do(self, sight: Sight, due: str) -> None:
+        number, model = sight.number, sight.model
+        if due == "exact":
+            self._show({"what": "loading", "done": 0, "total": len(sight.index)})
+            exact, seq = await asyncio.to_thread(self._exact, number, model)
+            if await self._library.exchange(sight, exact, seq):
+                await self._library.discard(model.key, model.dim)
+                log.info("the index is exact")
+            self._show(None)
+            return
+        await self._build(number, model, sight.index.usual, anew=due == "anew")
+        form = await asyncio.to_thread(self._restored, model)
+        if form is None:
+            raise Failed("the index that was built cannot be read: check the disk")
+        if await self._library.exchange(sight, form, form.head.seq):
+            log.info("the index has lists: %d pictures", len(sight.index))
+        self._show(None)
+
+    def _exact(self, number: int, model: Model) -> tuple[Exact, int]:
+        with contextlib.closing(Reader(self._catalog)) as reader:
+            return forms.exact(reader, number, model.dim)
+
+    def _restored(self, model: Model) -> Inverted | None:
+        with contextlib.closing(Reader(self._catalog)) as reader:
+            return forms.restored(self._catalog, reader, model)
+
+    async def _build(self, number: int, model: Model, usual: Vector | None, *, anew: bool) -> None:
+        """Let the files be made by a process of their own; raises Failed."""
+        of, stored = await self._library.read(
+            lambda reader: (forms.owner(reader, model.key, model.dim), reader.stored(number))
+        )
+        async with self._building:
+            self._ensure_room(stored if anew else 0, model.dim)
+            self._show({"what": "starting", "done": 0, "total": stored})
+            running = self._child = await child.start(
+                "index builder",
+                "imgqd.builder",
+                environment={"OMP_NUM_THREADS": "1"},
+                on_event=self._progress,
+            )
+            machine.yield_disk(running.pid)
+            try:
+                await running.call("build", self._params(of, number, usual, anew=anew))
+            except child.Refused as error:
+                raise Failed(f"{self._stays}: {error.text}: free some space") from error
+            except child.Died as error:
+                raise Failed(f"{self._stays}: {error}") from error
+            finally:
+                self._child = None
+                self._show(None)
+                await running.stop(at_once=True)
+
+    @property
+    def _stays(self) -> str:
+        return f"the index stays as it is, {self._catalog.parent / 'index'} was not written"
+
+    def _params(
+        self, of: Owner, number: int, usual: Vector | None, *, anew: bool
+    ) -> dict[str, Any]:
+        return {
+            "catalog": os.fsencode(self._catalog),
+            "folder": os.fsencode(forms.folder(self._catalog, of)),
+            "owner": [of.catalog, of.model, of.dim],
+            "number": number,
+            "usual": None if usual is None else usual.astype("float32").tobytes(),
+            "anew": anew,
+        }
+
+    def _ensure_room(self, vectors: int, dim: int) -> None:
+        wanted = int(_ROOM * vectors * (2 * dim + _CODE))
+        free = forms.room(self._catalog)
+        if free < wanted:
+            raise Failed(
+                f"{self._stays}: {wanted >> 20:,} MiB are needed and {free >> 20:,} MiB free: "
+                "free some space"
+            )
+
+    def _progress(self, method: str, params: dict[str, Any]) -> None:
+        if method == "progress":
+            self._show(params)
+
+    def _show(self, work: dict[str, Any] | None) -> None:
+        self._work = work
+        self._changed.ring()
+
+    def _settle(self, trouble: str | None) -> None:
+        if trouble != self.trouble:
+            self.trouble = trouble
+            if trouble is not None:
+                log.error("%s", trouble)
+            self._changed.ring()
