@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Final
 from measure import Result, Table, arguments, finish, ms, number, percentile, places
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
+
     from imgqd.library import Library
 
 DIM: Final = 512
-_EACH: Final = 200
-"""Files in a folder."""
-
 _ROUNDS: Final = 25
 
 _LINES: Final = {
@@ -99,61 +101,28 @@ async def _measured(path: Path, count: int) -> Table:
 
 
 async def filled(path: Path, count: int) -> Library:
-    """Return a library of made-up pictures, written past its writer for speed."""
-    import sqlite3
-
-    import numpy as np
+    """Return a library of made-up pictures with random vectors."""
+    import madeup
 
     from imgqd.bell import Bell
-    from imgqd.catalog import Writer
     from imgqd.library import Library
-    from imgqd.records import Model
 
-    Writer(path).close()
-    chance = np.random.default_rng(0)
-    with sqlite3.connect(path) as db:
-        db.execute("INSERT INTO root VALUES (1, ?, 1, 1, 1)", (b"/p",))
-        db.execute("INSERT INTO model (id, key, name, dim) VALUES (1, 'k', 'random', ?)", (DIM,))
-        folders = range(1, count // _EACH + 2)
-        db.executemany(
-            "INSERT INTO folder (id, root, path) VALUES (?, 1, ?)",
-            [(one, b"/p/f%05d" % one) for one in folders],
-        )
-        db.executemany(
-            "INSERT INTO image (id, hash, format, width, height, live, added, taken, camera, "
-            "latitude, longitude, rating) VALUES (?, ?, ?, 4000, 3000, 1, 0, ?, ?, ?, ?, ?)",
-            (_image(one, count) for one in range(1, count + 1)),
-        )
-        db.executemany(
-            "INSERT INTO file (folder, name, dev, inode, size, mtime_ns, ctime_ns, state, image) "
-            "VALUES (?, ?, 1, ?, 5000000, 1, 1, 'indexed', ?)",
-            ((one // _EACH + 1, b"%d.jpg" % one, one, one) for one in range(1, count + 1)),
-        )
-        rare = [(one, "rare") for one in range(1, count + 1, count // 12)][:12]
-        db.executemany("INSERT INTO keyword (image, word) VALUES (?, ?)", rare)
-        for start in range(0, count, 10_000):
-            block = chance.standard_normal((min(10_000, count - start), DIM), dtype=np.float32)
-            # By their ids the second half is of 2020 and later: it shows something more.
-            block[:, 0] += 8.0 * (np.arange(start, start + len(block)) >= count // 2)
-            block /= np.linalg.norm(block, axis=1, keepdims=True)
-            rows = block.astype(np.float16)
-            db.executemany(
-                "INSERT INTO vector (image, model, data) VALUES (?, 1, ?)",
-                ((start + place + 1, row.tobytes()) for place, row in enumerate(rows)),
-            )
-    db.close()
+    madeup.fill(path, count, _random(count))
     library = Library(path, Bell())
-    await library.use_model(Model("random", "k", DIM, 224, "shortest", "bicubic", 0))
+    await library.use_model(madeup.MODEL)
     return library
 
 
-def _image(one: int, count: int) -> tuple[object, ...]:
-    year = 2018 + one * 4 // (count + 1)
-    camera = "Rare Camera" if one % 100 == 0 else "Canon EOS 5D"
-    place = (38.7 + one % 7 / 1000, -9.1) if one % 500 == 0 else (None, None)
-    form = "png" if one % 3 == 0 else "jpeg"
-    taken = f"{year}-{one % 12 + 1:02}-{one % 28 + 1:02}T12:00:00"
-    return (one, one.to_bytes(16, "big"), form, taken, camera, *place, 5 if one % 10 == 0 else None)
+def _random(count: int) -> Iterator[NDArray[np.float16]]:
+    import numpy as np
+
+    chance = np.random.default_rng(0)
+    for start in range(0, count, 10_000):
+        block = chance.standard_normal((min(10_000, count - start), DIM), dtype=np.float32)
+        # By their ids the second half is of 2020 and later: it shows something more.
+        block[:, 0] += 8.0 * (np.arange(start, start + len(block)) >= count // 2)
+        block /= np.linalg.norm(block, axis=1, keepdims=True)
+        yield block.astype(np.float16)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +27,8 @@ except ModuleNotFoundError as missing:
 
 _BEGINNINGS: Final = 3
 """How often in a row the daemon begins again with a new catalog before it ends."""
+
+_BLAS: Final = "OPENBLAS_NUM_THREADS"
 
 _SOON: Final = 300.0
 """Seconds within which damage that comes again counts as in a row."""
@@ -68,9 +71,26 @@ def main() -> int:
     return _run(settings, path, supervisor)
 
 
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Load NumPy's OpenBLAS so that a query is one thread's work: others only wait for cores.
+
+    It is told by the environment, which no other process is to inherit.
+    """
+    before = os.environ.get(_BLAS)
+    os.environ[_BLAS] = "1"
+    try:
+        yield
+    finally:
+        os.environ.pop(_BLAS)
+        if before is not None:
+            os.environ[_BLAS] = before
+
+
 def _run(settings: config.Settings, path: Path, supervisor: Supervisor) -> int:
     # Half a second of FAISS and NumPy that a mistake in the settings need not wait for.
-    from imgqd import alone, app  # noqa: PLC0415
+    with _one_thread():
+        from imgqd import alone, app  # noqa: PLC0415
     from imgqd.catalog import CatalogDamaged, CatalogError  # noqa: PLC0415
 
     in_a_row = 0

@@ -20,6 +20,9 @@ from imgqd.records import Model
 _BLOCK: Final = 1000
 """Images that are asked about at a time."""
 
+_SPARE: Final = 1.02
+"""How much more room there is in memory than is needed at once, for what comes."""
+
 _FOLDER: Final = "index"
 
 
@@ -36,7 +39,7 @@ def folder(catalog: Path, of: Owner) -> Path:
 def exact(reader: Reader, number: int, dim: int) -> tuple[Exact, int]:
     """Return (all vectors of a model in memory, the number of the last change that is in)."""
     seq = reader.touched()
-    form = Exact(dim)
+    form = Exact(dim, expected=int(_SPARE * reader.stored(number)))
     for images, vectors in reader.vectors(number, dim):
         form.add(np.asarray(images, np.int64), vectors)
     return form, seq

@@ -25,13 +25,14 @@ from typing import Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from imgqd import forms
+from imgqd import forms, machine
 from imgqd.bell import Bell
 from imgqd.catalog import (
     CatalogDamaged,
     DiskTrouble,
     Reader,
     Writer,
+    is_large,
     noticing_damage,
     set_aside,
 )
@@ -214,6 +215,7 @@ class Library:
         else:
             form, _ = forms.exact(self._mirror, number, model.dim)
         index = Index(model.dim, form)
+        machine.give_memory_back()
         took = time.monotonic() - began
         log.info("%d vectors of %s, %s, in %.1f s", len(index), model.name, form.kind, took)
         if phrases is not None:
@@ -244,12 +246,26 @@ class Library:
             if isinstance(form, Inverted):
                 self._writer.forget_touched(form.head.seq, number)
             sight.index.exchange(form)
+            machine.give_memory_back()
             return True
 
         reached = await asyncio.to_thread(most)
         done = await self._in_writer(rest)
         self._changed.ring()
         return done
+
+    async def look_through(self) -> None:
+        """Let SQLite look for damage, if the catalog was too large to be looked through before."""
+
+        def check() -> None:
+            with contextlib.closing(Reader(self._path)) as reader, self._noticing_damage():
+                verdict = reader.check()[1]
+                if verdict != "ok":
+                    raise CatalogDamaged(verdict)
+
+        if is_large(self._path):
+            with contextlib.suppress(CatalogDamaged):  # whoever is told of it ends the daemon
+                await asyncio.to_thread(check)
 
     async def discard(self, key: str, dim: int) -> None:
         """Remove the snapshot of a model's index, by the model's key."""

@@ -59,6 +59,16 @@ def share_one_heap() -> None:
             ctypes.CDLL(None).mallopt(_ARENAS, 1)
 
 
+def give_memory_back() -> None:
+    """Give memory that is free inside this process back to the system, where libc knows how.
+
+    glibc keeps what was freed in the middle: after a million rows went through, tens of MB.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(AttributeError, OSError):  # another C library
+            ctypes.CDLL(None).malloc_trim(0)
+
+
 def mounts() -> list[tuple[bytes, str]]:
     """Return (mount point, name of the file system type) of every mount, later ones on top."""
     return [(os.fsencode(one.mountpoint), one.fstype) for one in psutil.disk_partitions(all=True)]

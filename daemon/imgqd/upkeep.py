@@ -42,6 +42,9 @@ _RETRY: Final = 60.0
 """Seconds until what failed is tried again."""
 
 
+_ONE_CORE: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+
+
 class Failed(Exception):
     """The files could not be made; the text says why and what to do."""
 
@@ -91,6 +94,7 @@ class Upkeep:
 
     async def run(self) -> None:
         """Look after each change whether another form is due; ends by being cancelled."""
+        await self._library.look_through()
         while True:
             ring = self._changed.next()
             sight = self._library.sight
@@ -172,7 +176,7 @@ class Upkeep:
             running = self._child = await child.start(
                 "index builder",
                 "imgqd.builder",
-                environment={"OMP_NUM_THREADS": "1"},
+                environment=_ONE_CORE,
                 on_event=self._progress,
             )
             machine.yield_disk(running.pid)

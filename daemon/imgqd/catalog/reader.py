@@ -195,7 +195,7 @@ class Reader:
             query += f" AND vector.image IN ({','.join('?' * len(images))})"
             values = (model, *images)
         cursor = self._db.execute(query, values)
-        while rows := cursor.fetchmany(8192):
+        while rows := cursor.fetchmany(1024):
             block = np.frombuffer(b"".join(data for _, data in rows), np.float16)
             yield [image for image, _ in rows], block.reshape(-1, dim).astype(np.float32)
 

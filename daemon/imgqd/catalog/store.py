@@ -26,6 +26,9 @@ _DISK: Final = {
 
 _DAMAGE: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
+_AT_ONCE: Final = 1 << 30
+"""Bytes of a catalog that SQLite looks through while everyone waits: about a second."""
+
 BELOW: Final = "(path = ? OR (path > ? AND path < ?))"
 """The condition of a folder's row that it is a folder, or lies below it; `below` gives its values.
 """
@@ -96,11 +99,17 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
-    verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-    if verdict != "ok":
-        raise CatalogDamaged(verdict)
+    if not is_large(path):
+        verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if verdict != "ok":
+            raise CatalogDamaged(verdict)
     for number, step in enumerate(STEPS[version:], start=version + 1):
         connection.executescript(f"BEGIN; {step} PRAGMA user_version = {number}; COMMIT;")
+
+
+def is_large(path: Path) -> bool:
+    """Return whether a catalog is too large to be looked through before it is used."""
+    return path.stat().st_size > _AT_ONCE
 
 
 def setting_aside(path: Path) -> sqlite3.Connection:

@@ -118,16 +118,16 @@ def _make(task: Task, source: Source, report: Report) -> Head:
     largest = int(ids.max(initial=0))
     if len(ids) == 0:
         raise ValueError("there are no vectors to make an index of")
-    with Rows(task.folder / name, task.owner.dim, largest) as rows:
-        sample = rows.vectors(_sampled(ids, PER_LIST * lists_for(len(ids))))
-        shift = _shift(sample, task.usual)
-        report("training", 0, 1)
-        codes = Codes.trained(sample + shift, lists_for(len(ids)))
-        for start in range(0, len(ids), _CODED):
-            block = ids[start : start + _CODED]
-            codes.add(block, rows.vectors(block) + shift)
-            rows.rest()
-            report("coding", start + len(block), len(ids))
+    rows = Rows(task.folder / name, task.owner.dim, largest)
+    lists = lists_for(len(ids))
+    sample = rows.vectors(_sampled(ids, PER_LIST * lists))
+    shift = _shift(sample, task.usual)
+    report("training", 0, 1)
+    codes = Codes.trained(sample + shift, lists)
+    for start in range(0, len(ids), _CODED):
+        block = ids[start : start + _CODED]
+        codes.add(block, rows.vectors(block) + shift)
+        report("coding", start + len(block), len(ids))
     return _finish(task, codes, name, seq, largest, len(ids), tuple(shift.tolist()))
 
 

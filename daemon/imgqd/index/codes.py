@@ -30,25 +30,29 @@ PER_LIST: Final = 50
 _ROUNDS: Final = 8
 """Rounds of k-means; the lists change little afterwards."""
 
-_PROBED: Final = 256
+_PROBED: Final = 144
 """Lists that are looked through, for a few hundred pictures."""
 
 _USUAL: Final = 300
 """Pictures that a search usually asks for: the best that a query is judged by, and spare ones."""
 
-_RERANKED: Final = 6
+_RERANKED: Final = 4
 """So many candidates for each picture that is wanted are compared exactly."""
 
-_AT_LEAST: Final = 1500
-"""Candidates that are compared exactly, however few are wanted: that takes half a millisecond."""
+_AT_LEAST: Final = 1024
+"""Candidates that are compared exactly, however few are wanted: that takes a millisecond."""
 
 _BLOCK: Final = 32_768
 """Vectors that are coded at a time: 64 MB of 512 numbers."""
 
 
 def lists_for(count: int) -> int:
-    """Return into how many lists so many vectors go: a power of two near twice the root."""
-    wanted = 1 << round(math.log2(2 * math.sqrt(max(1, count))))
+    """Return into how many lists so many vectors go: a power of two near the root.
+
+    With twice as many as good an answer takes longer, since each list that is looked
+    through has a cost of its own, and they take three times as long to make.
+    """
+    wanted = 1 << round(math.log2(math.sqrt(max(1, count))))
     return max(1, min(wanted, count // _LEAST))
 
 

@@ -30,12 +30,16 @@ Scores = NDArray[np.float32]
 
 
 class Exact:
-    """A set of (image id, unit vector) of one dimension, searched by inner product."""
+    """A set of (image id, unit vector) of one dimension, searched by inner product.
+
+    `carried` is the number of dead ids that are not removed yet; `expected` the number of
+    vectors that there is room for from the beginning.
+    """
 
     kind: Final = "exact"
     unsound: Final = False
 
-    def __init__(self, dim: int, carried: int = _DEAD) -> None:
+    def __init__(self, dim: int, carried: int = _DEAD, expected: int = 0) -> None:
         self.dim = dim
         self._carried = carried
         flat = faiss.IndexScalarQuantizer(
@@ -43,6 +47,9 @@ class Exact:
         )
         # One query is one thread's work; a second one only waits, at full speed.
         faiss.omp_set_num_threads(1)
+        # As large as it will be from the start: else it doubles, and leaves holes behind.
+        flat.codes.resize(expected * flat.code_size)
+        flat.codes.resize(0)
         self._faiss = faiss.IndexIDMap(flat)
         self._members = Members()
         self._dead: set[int] = set()

@@ -95,9 +95,8 @@ class Inverted:
         if count < 1 or not np.isfinite(query).all():
             return np.empty(0, np.int64), np.empty(0, np.float32)
         fresh = self._fresh.search(query, count, allowed)
-        with self._rows:
-            near = self._near(query, count) if allowed is None else self._of(query, count, allowed)
-            old = self._rows.nearest(query, near, count)
+        near = self._near(query, count) if allowed is None else self._of(query, count, allowed)
+        old = self._rows.nearest(query, near, count)
         return merged([old, fresh], count)
 
     def _near(self, query: Vector, count: int) -> Ids:
@@ -135,8 +134,7 @@ class Inverted:
         """Return the vectors of ids that are in, shape (n, dim)."""
         found = np.empty((len(images), self.dim), np.float32)
         old = self._members.mask(images)
-        with self._rows:
-            found[old] = self._rows.vectors(images[old])
+        found[old] = self._rows.vectors(images[old])
         found[~old] = self._fresh.vectors(images[~old])
         return found
 

@@ -64,6 +64,8 @@ def read(folder: Path, owner: Owner) -> Head | None:
         is_whole = told["version"] == _VERSION and told["sum"] == _sum(told["head"])
         if not is_whole or head.owner != owner:
             return None
+        if (folder / head.rows).stat().st_size < 2 * owner.dim * (head.largest + 1):
+            return None
         if file_sum(folder / head.codes) != head.codes_sum:
             return None
     except (OSError, ValueError, KeyError, TypeError):
