@@ -19,6 +19,7 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -58,11 +59,13 @@ class Core:
         self.library.prepare = self.upkeep.prepare
 
     async def ask(self, query: Any, where: Condition | None = None) -> list[int]:
+        """Return the nearest pictures, judged, as a search does."""
         wanted = Wanted(query, where=where, sight=self.library.sight)
         near, _, _ = await search.nearest(self.library, wanted, _WANTED)
         return [image for image, _ in near]
 
     async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until something is so; it is looked at with each ring of the bell."""
         while True:
             ring = self.bell.next()
             if condition():
@@ -80,7 +83,7 @@ async def measured(told: argparse.Namespace) -> dict[str, Any]:
     seen: dict[str, Any] = {"first": time.time() - told.began}
     index = core.library.index
     assert index is not None
-    index.learn(World().texts(137, 1))
+    index.learn(np.load(told.queries.with_suffix(".phrases.npy")))
     task = asyncio.create_task(core.upkeep.run())
     if told.build:
         seen["build"] = await _built(core)
@@ -92,6 +95,7 @@ async def measured(told: argparse.Namespace) -> dict[str, Any]:
         "memory": (memory_of(os.getpid()) or 0) - base,
     }
     if told.changes:
+        seen |= {"quiet": quiet + (await _asked(core, queries))[0]}
         seen["filters"] = await _filtered(core, queries[:20], told.queries)
         seen["busy"] = await _changed(core, queries)
         seen["after"] = (memory_of(os.getpid()) or 0) - base
@@ -161,7 +165,7 @@ async def _changed(core: Core, queries: Any) -> dict[str, Any]:
             batch = rows[start : start + _BATCH]
             ids = range(last + start + 1, last + start + len(batch) + 1)
             away = gone[start : start + _BATCH].tolist()
-            await core.library.change(lambda w, i=ids, b=batch, a=away: _commit(w, i, b, a))
+            await core.library.change(partial(_commit, images=ids, rows=batch, gone=away))
         done.set()
 
     writing = asyncio.create_task(change())

@@ -21,7 +21,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-Rows = NDArray[np.float32]
+Rows = NDArray[np.floating]
 
 DIM: Final = 512
 BLOCK: Final = 50_000
@@ -64,7 +64,7 @@ class World:
         rows = 0.7 * self._pictured + 0.5 * shows + 0.5 * self._noise(chance, count)
         return _unit(rows).astype(np.float16)
 
-    def texts(self, count: int, seed: int) -> Rows:
+    def texts(self, count: int, seed: int) -> NDArray[np.float32]:
         """Return the unit vectors of so many texts."""
         chance = np.random.default_rng((2, seed))
         about = self._concepts[chance.integers(0, _CONCEPTS, count)]
@@ -78,6 +78,8 @@ def _normal(chance: np.random.Generator, *shape: int) -> Rows:
     return chance.standard_normal(shape, dtype=np.float32)
 
 
-def _unit(rows: Rows) -> Rows:
-    found: Rows = (rows / np.linalg.norm(rows, axis=-1, keepdims=True)).astype(np.float32)
+def _unit(rows: Rows) -> NDArray[np.float32]:
+    found: NDArray[np.float32] = (rows / np.linalg.norm(rows, axis=-1, keepdims=True)).astype(
+        np.float32
+    )
     return found

@@ -31,6 +31,13 @@ _LISTED: Final = 20_000
 """So many pictures are compared one by one: reading them from the disk's cache takes 10 ms."""
 
 
+_ALIVE: Final = 0.75
+"""Where less of the candidates are alive, only the living are asked for: that takes longer."""
+
+_FEW: Final = 0.01
+"""The least part by which it is told how far around a query is looked."""
+
+
 class Inverted:
     """A set of (image id, unit vector) of which most lie in a snapshot's files.
 
@@ -103,11 +110,11 @@ class Inverted:
         """Return candidates among all that are alive."""
         found = self._codes.near(query, count)
         alive = self._members.of(found)
-        if len(alive) >= min(2 * count, len(self._codes) - self._dead):
+        share = len(alive) / max(1, len(found))
+        if share > _ALIVE:
             return alive
-        # Those near it are dead, or too few were in the lists: ask for the living only.
-        share = (len(self._codes) - self._dead) / max(1, len(self._codes))
-        return self._codes.near(query, count, self._packed, share / 4)
+        # The dead lie where the query does: ask for the living only, and farther around.
+        return self._codes.near(query, count, self._packed, max(share, _FEW))
 
     def _of(self, query: Vector, count: int, allowed: Allowed) -> Ids:
         """Return those, or candidates among those, of a set that are alive."""

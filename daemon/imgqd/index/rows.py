@@ -85,7 +85,7 @@ class Rows:
         rows: Half = np.zeros((len(images), self.dim), np.float16)
         if len(images) == 0:
             return rows
-        into = memoryview(rows.view(np.uint8).reshape(-1))
+        into = memoryview(rows.data).cast("B")
         ends = np.flatnonzero(np.diff(images) != 1) + 1
         starts = np.concatenate([[0], ends])
         places = (images[starts] * self._width).tolist()
