@@ -67,6 +67,23 @@ def test_a_change_that_meets_damage_is_told_so_and_never_tried_again(path: Path)
         assert writer.roots() == []
 
 
+def test_a_large_catalog_is_used_at_once_and_its_damage_found_afterwards(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Writer(path).close()
+    monkeypatch.setattr(store, "_AT_ONCE", 0)
+    noticed: list[bool] = []
+    with closing(Library(path, Bell())) as library:
+        library.on_damage = lambda: noticed.append(True)
+        asyncio.run(library.look_through())
+        assert noticed == []
+        spoil(path)
+        asyncio.run(library.look_through())
+        assert library.damage is not None
+    assert noticed == [True]
+    assert not path.exists()
+
+
 @pytest.mark.parametrize("kind", [sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB])
 @pytest.mark.parametrize("details", [0, 1 << 8])
 def test_both_words_of_sqlite_for_damage_are_known(kind: int, details: int) -> None:
