@@ -27,8 +27,8 @@ from imgqd.index.allowed import Ids
 from imgqd.index.exact import Scores
 from imgqd.records import Vector
 
-_BLOCK: Final = 4096
-"""Rows that are read and compared at a time: 4 MB of 512 numbers."""
+_BLOCK: Final = 2048
+"""Rows that are read and compared at a time: 2 MB of 512 numbers."""
 
 Half = NDArray[np.float16]
 
@@ -74,33 +74,41 @@ class Rows:
         weakref.finalize(self, os.close, self._file)
         if os.fstat(self._file).st_size < (largest + 1) * self._width:
             raise ValueError(f"{path.name} ends before the row of image {largest}")
+        self._buffer: Half = np.empty((_BLOCK, dim), np.float16)
+        self._bytes = memoryview(self._buffer.data).cast("B")
+        # Most rows are read alone, and to make these takes as long as to read.
+        self._slots = [[self._between(row, row + 1)] for row in range(_BLOCK)]
         self.lost = False
         """Whether a row was met that is not what was written."""
-
-    def read(self, images: Ids) -> Half:
-        """Return the vectors of ascending ids that have one, shape (n, dim).
-
-        A row that cannot be read is zeros.
-        """
-        rows: Half = np.zeros((len(images), self.dim), np.float16)
-        if len(images) == 0:
-            return rows
-        into = memoryview(rows.data).cast("B")
-        ends = np.flatnonzero(np.diff(images) != 1) + 1
-        starts = np.concatenate([[0], ends])
-        places = (images[starts] * self._width).tolist()
-        bounds = [*(starts * self._width).tolist(), len(into)]
-        with contextlib.suppress(OSError):  # a disk that fails: what is not read is lost
-            for place, start, end in zip(places, bounds, bounds[1:], strict=False):
-                os.preadv(self._file, [into[start:end]], place)
-        return rows
 
     def vectors(self, images: Ids) -> Vector:
         """Return the vectors of images that have one, shape (n, dim), as float32."""
         order = np.argsort(images)
         found = np.empty((len(images), self.dim), np.float32)
-        found[order] = self.read(images[order])
+        for start in range(0, len(images), _BLOCK):
+            block = order[start : start + _BLOCK]
+            found[block] = self._read(images[block])
         return found
+
+    def _read(self, images: Ids) -> Half:
+        """Return the rows of a block of ascending ids, until the next call; zeros where it fails.
+
+        Rows that lie side by side are read as one.
+        """
+        rows = self._buffer[: len(images)]
+        rows.fill(0)
+        places = (images * self._width).tolist()
+        ends = [*(np.flatnonzero(np.diff(images) != 1) + 1).tolist(), len(images)]
+        start = 0
+        with contextlib.suppress(OSError):  # a disk that fails: what is not read is lost
+            for end in ends:
+                into = self._slots[start] if end - start == 1 else [self._between(start, end)]
+                os.preadv(self._file, into, places[start])
+                start = end
+        return rows
+
+    def _between(self, start: int, end: int) -> memoryview:
+        return self._bytes[start * self._width : end * self._width]
 
     def nearest(self, query: Vector, images: Ids, count: int) -> tuple[Ids, Scores]:
         """Compare the query with each of these; return the `count` nearest, nearest first."""
@@ -109,7 +117,7 @@ class Rows:
         best: list[tuple[Ids, Scores]] = []
         for start in range(0, len(images), _BLOCK):
             block = images[start : start + _BLOCK]
-            rows = self.read(block)
+            rows = self._read(block)
             there = rows.view(np.uint16).any(axis=1)
             if not there.all():
                 self.lost = True
