@@ -50,6 +50,8 @@ def status_lines(status: Status, screen: Screen) -> Iterator[str]:
         yield _line("model", _model(status.model))
         if heavy := _heavy(status.model.get("text")):
             yield _line("words", heavy)
+    if (index := _index(status.model.get("index"))) is not None:
+        yield _line("index", index)
     if status.migrating is not None:
         yield _line("moving", moving_line(status.migrating))
     if status.embedder:
@@ -130,6 +132,20 @@ def _model(model: Mapping[str, object]) -> str:
     if isinstance(waiting := model.get("waiting"), int) and waiting:
         words.append(f"{waiting:,} to come")
     return readable(", ".join(words))
+
+
+def _index(index: object) -> str | None:
+    """Return what is unusual about the index, None where it is exact and nothing is done."""
+    if not isinstance(index, Mapping):
+        return None
+    words = [] if index.get("form") == "exact" else [str(index.get("form"))]
+    if isinstance(unmerged := index.get("unmerged"), int) and unmerged:
+        words.append(f"{counted(unmerged, 'change')} beside it")
+    if isinstance(work := index.get("work"), Mapping):
+        done, total = work.get("done"), work.get("total")
+        share = f" {100 * done // total} %" if isinstance(done, int) and total else ""
+        words.append(f"{work.get('what')}{share}")
+    return readable(", ".join(words)) if words else None
 
 
 def _memory(memory: Mapping[str, int]) -> str:

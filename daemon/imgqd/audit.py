@@ -75,9 +75,10 @@ async def vectors(core: Core) -> Finding:
     stored, held = await library.write(lambda _: both())
     if stored == held:
         return fine(f"{counted(held, 'vector')}: index and catalog agree")
+    await library.distrust()
     return bad(
         f"the index holds {counted(held, 'vector')}, the catalog {stored:,}",
-        "imgqctl stop, then: imgqctl start (the index is made anew); please report this",
+        "it is made anew now: imgqctl doctor once more; please report this",
     )
 
 

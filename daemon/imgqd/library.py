@@ -29,7 +29,6 @@ from imgqd import forms, machine
 from imgqd.bell import Bell
 from imgqd.catalog import (
     CatalogDamaged,
-    DiskTrouble,
     Reader,
     Writer,
     is_large,
@@ -39,6 +38,7 @@ from imgqd.catalog import (
 from imgqd.index import Form, Index, Inverted
 from imgqd.query.sql import Condition
 from imgqd.records import Change, Model, Vector
+from imgqd.writing import Writing
 
 log = logging.getLogger(__name__)
 
@@ -49,9 +49,6 @@ _READERS: Final = 2
 
 _CONDITIONS: Final = 4
 """Conditions whose pictures are remembered: 1.6 MB each where half of 400,000 meet it."""
-
-_DISK_PAUSE: Final = 5.0
-"""Seconds between two attempts to write to a disk that is full."""
 
 _ANSWERS: Final = "answers"
 """Under this name the catalog keeps the number of the model whose vectors answer."""
@@ -86,7 +83,7 @@ class Library:
     def __init__(self, path: Path, changed: Bell) -> None:
         self._path = path
         self._changed = changed
-        self._writing = ThreadPoolExecutor(1, "catalog")
+        self._writing = Writing(path.parent, changed)
         self._reading = ThreadPoolExecutor(_READERS, "reader")
         self._writer = Writer(path)
         self._mirror = Reader(path)
@@ -97,9 +94,6 @@ class Library:
         """What answers; exchanged as a whole, in the writing thread."""
         self._written = 0
         self._matching: OrderedDict[Condition, tuple[int, NDArray[np.int64]]] = OrderedDict()
-        self.trouble: str | None = None
-        """Why nothing can be stored at the moment, in words."""
-        self._held_up = 0
         self.damage: CatalogDamaged | None = None
         """What was found of the catalog's file that cannot be mended."""
         self.on_damage: Callable[[], None] = lambda: None
@@ -109,6 +103,11 @@ class Library:
         self.arrivals = 0
         """Grows with every change that made pictures findable."""
         self.counters = {"decoded": 0, "embedded": 0, "reused": 0, "removed": 0}
+
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing can be stored at the moment, in words."""
+        return self._writing.trouble
 
     @property
     def index(self) -> Index | None:
@@ -147,6 +146,15 @@ class Library:
     async def read(self, question: Callable[[Reader], T]) -> T:
         """Answer a question on a read-only connection."""
         return await asyncio.get_running_loop().run_in_executor(self._reading, self.ask, question)
+
+    async def read_long(self, question: Callable[[Reader], T]) -> T:
+        """Answer a question that takes long, on a connection and in a thread of its own."""
+
+        def answer() -> T:
+            with self._noticing_damage(), contextlib.closing(Reader(self._path)) as reader:
+                return question(reader)
+
+        return await asyncio.to_thread(answer)
 
     async def matching(self, where: Condition) -> NDArray[np.int64]:
         """Return the ids of images that meet a condition, of some that are not live, too.
@@ -235,10 +243,6 @@ class Library:
         """
         number, dim = sight.number, sight.model.dim
 
-        def most() -> int:
-            with contextlib.closing(Reader(self._path)) as reader:
-                return forms.catch_up(form, reader, number, dim, seq)
-
         def rest() -> bool:
             if self.sight is not sight:
                 return False
@@ -249,7 +253,7 @@ class Library:
             machine.give_memory_back()
             return True
 
-        reached = await asyncio.to_thread(most)
+        reached = await self.read_long(lambda r: forms.catch_up(form, r, number, dim, seq))
         done = await self._in_writer(rest)
         self._changed.ring()
         return done
@@ -257,23 +261,24 @@ class Library:
     async def look_through(self) -> None:
         """Let SQLite look for damage, if the catalog was too large to be looked through before."""
 
-        def check() -> None:
-            with contextlib.closing(Reader(self._path)) as reader, self._noticing_damage():
-                verdict = reader.check()[1]
-                if verdict != "ok":
-                    raise CatalogDamaged(verdict)
+        def check(reader: Reader) -> None:
+            verdict = reader.check()[1]
+            if verdict != "ok":
+                raise CatalogDamaged(verdict)
 
         if is_large(self._path):
             with contextlib.suppress(CatalogDamaged):  # whoever is told of it ends the daemon
-                await asyncio.to_thread(check)
+                await self.read_long(check)
+
+    async def distrust(self) -> None:
+        """Let the index that answers be made anew from the catalog, by whoever looks after it."""
+        if self.sight is not None:
+            self.sight.index.doubted = True
+            self._changed.ring()
 
     async def discard(self, key: str, dim: int) -> None:
         """Remove the snapshot of a model's index, by the model's key."""
-
-        def remove(reader: Reader) -> None:
-            forms.discard(self._path, forms.owner(reader, key, dim))
-
-        await self.read(remove)
+        await self.read(lambda reader: forms.discard(self._path, forms.owner(reader, key, dim)))
 
     async def answered(self) -> tuple[int, str, str] | None:
         """Return (number, key, name) of the model that answered last, before a restart perhaps."""
@@ -286,7 +291,7 @@ class Library:
 
     def close(self) -> None:
         """Finish what runs, and close everything; set a damaged catalog aside."""
-        self._writing.shutdown()
+        self._writing.close()
         self._reading.shutdown()
         for _ in range(_READERS):
             self._readers.get().close()
@@ -305,35 +310,7 @@ class Library:
             finally:
                 self._written += 1  # before anyone is told that it is
 
-        loop = asyncio.get_running_loop()
-        try:
-            return await loop.run_in_executor(self._writing, attempt)
-        except DiskTrouble as error:
-            self._hold_up(error)
-        self._held_up += 1
-        try:
-            while True:
-                await asyncio.sleep(_DISK_PAUSE)
-                try:
-                    done = await loop.run_in_executor(self._writing, attempt)
-                except DiskTrouble as error:
-                    self._hold_up(error)
-                else:
-                    if self._held_up == 1:
-                        log.info("changes are stored again")
-                    return done
-        finally:
-            self._held_up -= 1
-            if not self._held_up:
-                self.trouble = None
-                self._changed.ring()
-
-    def _hold_up(self, error: DiskTrouble) -> None:
-        trouble = f"nothing can be stored in {self._path.parent}: {error}"
-        if trouble != self.trouble:
-            self.trouble = trouble
-            log.error("%s", trouble)
-            self._changed.ring()
+        return await self._writing.run(attempt)
 
     @contextlib.contextmanager
     def _noticing_damage(self) -> Iterator[None]:

@@ -10,7 +10,6 @@ what answers as it is, and is tried again.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 from collections.abc import Callable
@@ -19,8 +18,7 @@ from typing import Any, Final
 
 from imgqd import child, forms, machine
 from imgqd.bell import Bell
-from imgqd.catalog import Reader
-from imgqd.index import Exact, Inverted, Owner
+from imgqd.index import Inverted, Owner
 from imgqd.library import Library, Sight
 from imgqd.records import Model, Vector
 
@@ -118,8 +116,7 @@ class Upkeep:
         stored = await self._library.read(lambda reader: reader.stored(number))
         if stored <= times * self._exact_up_to():
             return
-        restored = await asyncio.to_thread(self._restored, model)
-        if restored is not None:
+        if await self._restored(model) is not None:
             return
         try:
             await self._build(number, model, usual, anew=True)
@@ -128,42 +125,42 @@ class Upkeep:
 
     def _due(self, sight: Sight) -> str | None:
         form, held = sight.index.form, len(sight.index)
-        if self._rests() is not None:
+        most, is_wrong = self._exact_up_to(), form.unsound or sight.index.doubted
+        if self._rests() is not None and not is_wrong:
             return None
-        if form.unsound:
+        if held > most and (is_wrong or form.kind == "exact"):
             return "anew"
-        if form.kind == "exact":
-            return "anew" if held > self._exact_up_to() else None
         # Not at once: a folder that goes and comes would have it made time and again.
-        if held <= self._exact_up_to() // 2:
+        if is_wrong or (form.kind != "exact" and held <= most // 2):
             return "exact"
+        if form.kind == "exact":
+            return None
         return "merge" if form.unmerged > max(self._unmerged, held // _PART) else None
 
     async def _do(self, sight: Sight, due: str) -> None:
         number, model = sight.number, sight.model
         if due == "exact":
             self._show({"what": "loading", "done": 0, "total": len(sight.index)})
-            exact, seq = await asyncio.to_thread(self._exact, number, model)
+            exact, seq = await self._library.read_long(
+                lambda reader: forms.exact(reader, number, model.dim)
+            )
             if await self._library.exchange(sight, exact, seq):
                 await self._library.discard(model.key, model.dim)
                 log.info("the index is exact")
             self._show(None)
             return
         await self._build(number, model, sight.index.usual, anew=due == "anew")
-        form = await asyncio.to_thread(self._restored, model)
+        form = await self._restored(model)
         if form is None:
             raise Failed("the index that was built cannot be read: check the disk")
         if await self._library.exchange(sight, form, form.head.seq):
             log.info("the index has lists: %d pictures", len(sight.index))
         self._show(None)
 
-    def _exact(self, number: int, model: Model) -> tuple[Exact, int]:
-        with contextlib.closing(Reader(self._catalog)) as reader:
-            return forms.exact(reader, number, model.dim)
-
-    def _restored(self, model: Model) -> Inverted | None:
-        with contextlib.closing(Reader(self._catalog)) as reader:
-            return forms.restored(self._catalog, reader, model)
+    async def _restored(self, model: Model) -> Inverted | None:
+        return await self._library.read_long(
+            lambda reader: forms.restored(self._catalog, reader, model)
+        )
 
     async def _build(self, number: int, model: Model, usual: Vector | None, *, anew: bool) -> None:
         """Let the files be made by a process of their own; raises Failed."""

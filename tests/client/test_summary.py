@@ -60,6 +60,27 @@ def test_words_that_torch_encodes_say_why_and_others_are_not_mentioned() -> None
 
 
 @pytest.mark.parametrize(
+    ("index", "line"),
+    [
+        ({"form": "exact", "unmerged": 0, "work": None}, None),
+        (
+            {"form": "exact", "unmerged": 0, "work": {"what": "coding", "done": 3, "total": 12}},
+            "index     coding 25 %",
+        ),
+        ({"form": "inverted", "unmerged": 0, "work": None}, "index     inverted"),
+        (
+            {"form": "inverted", "unmerged": 1, "work": {"what": "novel", "done": 0, "total": 0}},
+            "index     inverted, 1 change beside it, novel",
+        ),
+        ("novel", None),
+    ],
+)
+def test_an_index_that_is_not_the_usual_one_says_so(index: object, line: str | None) -> None:
+    lines = [one for one in said(model={"name": "fast", "index": index}) if "index " in one]
+    assert lines == ([] if line is None else [line])
+
+
+@pytest.mark.parametrize(
     ("root", "line"),
     [
         (Root(b"/p", "online", 1, "live"), "/p  1 file  watched live"),

@@ -151,7 +151,14 @@ def test_an_index_that_holds_other_than_the_catalog_is_bad(patient: Patient) -> 
     patient.library.index = range(3)
     assert vectors() == fine("3 vectors: index and catalog agree")
     patient.library.index = range(2)
+    doubts: list[bool] = []
+
+    async def distrust() -> None:
+        doubts.append(True)
+
+    patient.library.distrust = distrust
     assert vectors().detail == "the index holds 2 vectors, the catalog 3"
     assert vectors().state == "bad"
+    assert doubts == [True, True]
     patient.library.index = None
     assert vectors().state == "fine"

@@ -236,7 +236,7 @@ def test_a_picture_that_comes_in_the_last_moment_is_seen_by_the_next_model_first
 def test_a_disk_that_is_full_at_the_switch_leaves_everything_as_it_was(
     stage: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("imgqd.library._DISK_PAUSE", 0.01)
+    monkeypatch.setattr("imgqd.writing._DISK_PAUSE", 0.01)
 
     async def scene() -> None:
         async with stage() as one:

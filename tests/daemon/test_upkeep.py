@@ -310,3 +310,20 @@ def test_each_model_has_an_index_of_its_own_and_the_next_one_is_made_before_it_a
         assert not first.exists()
 
     play(tmp_path, scene)
+
+
+@pytest.mark.parametrize("most", [20, 100])
+def test_an_index_that_is_doubted_is_made_anew_from_the_catalog(tmp_path: Path, most: int) -> None:
+    async def scene(one: Scene) -> None:
+        await one.put(*range(30))
+        await one.has("inverted" if most == 20 else "exact")
+        index = one.library.index
+        assert index is not None
+        index.remove([5, 6])  # behind the catalog's back
+        assert len(index) == 28
+        await one.library.distrust()
+        await one.until(lambda: not index.doubted)
+        assert len(index) == 30
+        one.check()
+
+    play(tmp_path, scene, most)

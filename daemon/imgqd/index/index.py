@@ -74,6 +74,8 @@ class Index:
         self.dim = dim
         self._lock = threading.Lock()
         self._form: Form = Exact(dim) if form is None else form
+        self.doubted = False
+        """Whether somebody found that it is not what the catalog says."""
         self._sample = Sample(np.empty(0, np.int64), np.empty((0, dim), np.float32))
         self._since_sample = 0
         self._since_asked = 0
@@ -97,6 +99,7 @@ class Index:
         """Let another form answer from now on; it holds the same vectors."""
         with self._lock:
             before, self._form = self._form, form
+            self.doubted = False
         del before  # outside the lock: to free a gigabyte takes a while
 
     def add(self, images: Sequence[int], vectors: Vector) -> None:
