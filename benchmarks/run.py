@@ -35,6 +35,7 @@ _ALL: Final[dict[str, tuple[str, str]]] = {
     "matches": ("", "--seeds 1 --queries 12"),
     "duplicates": ("", "--drawings 8"),
     "window": ("", "--rounds 1 --count 100"),
+    "scale": ("", "--smallest 20000"),
     "crowd": ("", "--rounds 1 --connections 60"),
 }
 """Name -> its options, and those of a quick run. Not here: what needs a GPU (`gpu`)."""

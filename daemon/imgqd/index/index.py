@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from imgqd import judge
+from imgqd import judge, machine
 from imgqd.index import sample
 from imgqd.index.allowed import Allowed, Ids
 from imgqd.index.exact import Exact, Scores
@@ -180,6 +180,7 @@ class Index:
         if self._since_sample <= held // 100 and len(self._sample.ids):
             return
         self._sample = sample.taken(self._form.ids(), self._form.vectors)
+        machine.give_memory_back()
         self._since_sample = 0
         if self._since_asked > held // _ASK_AGAIN:
             self._behind = None

@@ -135,7 +135,8 @@ class Inverted:
 
     def ids(self) -> Ids:
         """Return all ids, ascending."""
-        return np.sort(np.concatenate([self._members.ids(), self._fresh.ids()]))
+        old, fresh = self._members.ids(), self._fresh.ids()
+        return np.sort(np.concatenate([old, fresh])) if len(fresh) else old
 
     def vectors(self, images: Ids) -> Vector:
         """Return the vectors of ids that are in, shape (n, dim)."""
