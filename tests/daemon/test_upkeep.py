@@ -185,6 +185,35 @@ def test_changes_while_lists_are_made_are_in_every_answer(
     play(tmp_path, scene)
 
 
+def test_a_change_in_the_last_moment_before_the_exchange_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene(one: Scene) -> None:
+        exchange, read_long = one.library.exchange, one.library.read_long
+        late = [False]
+
+        async def late_exchange(*arguments: Any) -> bool:
+            late[0] = True
+            return await exchange(*arguments)
+
+        async def then_changed(question: Any) -> Any:
+            answer = await read_long(question)
+            if late[0]:
+                late[0] = False
+                await one.put(200)
+                await one.drop(7)
+            return answer
+
+        monkeypatch.setattr(one.library, "exchange", late_exchange)
+        monkeypatch.setattr(one.library, "read_long", then_changed)
+        await one.put(*range(30))
+        await one.has("inverted")
+        one.check()
+        assert one.upkeep.row() == _inverted(2)
+
+    play(tmp_path, scene)
+
+
 def test_many_changes_are_merged_and_a_restart_goes_on_from_there(tmp_path: Path) -> None:
     async def scene(one: Scene) -> None:
         await one.put(*range(30))
