@@ -31,7 +31,7 @@ from imgqd import search
 from imgqd.bell import Bell
 from imgqd.catalog import Writer
 from imgqd.library import Library
-from imgqd.machine import cpu_of, memory_of
+from imgqd.machine import cpu_of, memory_of, share_one_heap
 from imgqd.query import parse, sql
 from imgqd.query.sql import Condition
 from imgqd.records import Change
@@ -204,7 +204,9 @@ def main() -> None:
     parser.add_argument("--exact", type=int, default=100_000)
     parser.add_argument("--build", action="store_true")
     parser.add_argument("--changes", action="store_true")
-    sys.setswitchinterval(0.0005)  # as the daemon does
+    # As the daemon does.
+    share_one_heap()
+    sys.setswitchinterval(0.0005)
     print(json.dumps(asyncio.run(measured(parser.parse_args()))))
 
 

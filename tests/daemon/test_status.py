@@ -25,7 +25,16 @@ class Parts:
         nothing = cast("Any", None)
         self.courtesy = cast("Any", SimpleNamespace(reason=None))
         self.status = Status(
-            "1", nothing, models, nothing, nothing, pipeline, nothing, nothing, self.courtesy
+            "1",
+            nothing,
+            models,
+            nothing,
+            nothing,
+            pipeline,
+            nothing,
+            nothing,
+            self.courtesy,
+            nothing,
         )
 
     def estimate(self, pending: int = 12_000) -> dict[str, Any]:
