@@ -25,6 +25,10 @@ def _percent(value: float) -> str:
     return f"{100 * value:.0f} %"
 
 
+def _share(value: float) -> str:
+    return f"{100 * value:.1f} %"
+
+
 def _megabytes(value: float) -> str:
     return f"{value / 1e6:,.0f} MB"
 
@@ -139,6 +143,35 @@ GOALS: Final = (
         "the same: the second half's peak, times the first half's",
         "pressure", "large_growth", _times, most=1.1,
     ),
+    Goal(
+        "a search among a million pictures, its vector known, median",
+        "scale", "search 1000000", _seconds, most=0.003,
+    ),
+    Goal(
+        "the same: of the ten best are found",
+        "scale", "recall at 10 1000000", _share, least=0.99,
+    ),
+    Goal(
+        "the same: of the hundred best are found", "scale", "recall at 100 1000000", _share,
+        least=0.98,
+    ),
+    Goal(
+        "memory above the base, a million pictures",
+        "scale", "memory 1000000", _megabytes, most=160e6,
+    ),
+    Goal(
+        "from the start to the first answer, a million",
+        "scale", "start 1000000", _seconds, most=4.0,
+    ),
+    Goal(
+        "a million: the slowest hundredth while 20,000 change, times quiet",
+        "scale", "times quiet 1000000", _times, most=2.0,
+    ),
+    Goal(
+        "a million: the index made in the background",
+        "scale", "build 1000000", _seconds, most=180.0,
+    ),
+    Goal("a million: the ids of a filter of 1 %", "scale", "listing 1000000", _seconds, most=0.03),
 )  # fmt: skip
 
 

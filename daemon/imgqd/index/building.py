@@ -119,16 +119,22 @@ def _make(task: Task, source: Source, report: Report) -> Head:
     if len(ids) == 0:
         raise ValueError("there are no vectors to make an index of")
     rows = Rows(task.folder / name, task.owner.dim, largest)
-    lists = lists_for(len(ids))
-    sample = rows.vectors(_sampled(ids, PER_LIST * lists))
-    shift = _shift(sample, task.usual)
     report("training", 0, 1)
-    codes = Codes.trained(sample + shift, lists)
+    codes, shift = _trained(rows, ids, task.usual)
     for start in range(0, len(ids), _CODED):
         block = ids[start : start + _CODED]
         codes.add(block, rows.vectors(block) + shift)
         report("coding", start + len(block), len(ids))
     return _finish(task, codes, name, seq, largest, len(ids), tuple(shift.tolist()))
+
+
+def _trained(rows: Rows, ids: Ids, usual: Vector | None) -> tuple[Codes, Vector]:
+    """Return codes that hold nothing yet, and what is added to vectors before they are coded."""
+    lists = lists_for(len(ids))
+    sample = rows.vectors(_sampled(ids, PER_LIST * lists))
+    shift = _shift(sample, usual)
+    sample += shift
+    return Codes.trained(sample, lists), shift
 
 
 def _shift(sample: Vector, usual: Vector | None) -> Vector:
