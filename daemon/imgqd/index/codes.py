@@ -3,7 +3,7 @@
 RaBitQ keeps one bit a dimension and a few factors (about 90 bytes a picture of 512
 numbers), and FAISS compares 32 codes at a time. What it finds is near, not exact:
 `Inverted` compares the candidates' own vectors. Measured against PQ64x4fs in
-benchmarks/scale.py, which also holds the numbers below to what they promise.
+benchmarks/codes.py; benchmarks/scale.py holds the numbers below to what they promise.
 """
 
 from __future__ import annotations
