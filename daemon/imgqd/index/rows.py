@@ -7,7 +7,7 @@ Rules of this file:
 - A row is written before the snapshot that counts on it, and is not changed while
   one does, but for an image whose code there is dead.
 - Rows are read, not mapped: through a map each would take 16 pages of the system's
-  memory into our own and twice the time, and a disk that fails would end the process.
+  memory into our own, and a disk that fails would end the process.
 - A row of zeros is no unit vector: it was lost, whatever the snapshot says.
 """
 
