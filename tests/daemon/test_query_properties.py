@@ -99,6 +99,7 @@ def test_pieces_in_any_order_are_a_line(line: str) -> None:
 @settings(max_examples=300, deadline=None)
 @given(mutated())
 @example("+0.5:( car")
+@example("car like:(")
 def test_a_slip_of_the_finger_is_a_line(line: str) -> None:
     check(line, understand(line))
 

@@ -134,7 +134,8 @@ def _telling(items: Sequence[Item]) -> list[Item]:
     for place, item in enumerate(items):
         before = place > 0 and items[place - 1].end == item.start
         after = place + 1 < len(items) and items[place + 1].start == item.end
-        if item.text not in ("(", ")") or before or after:
+        is_lone = item.role is Role.WORD and item.text in ("(", ")") and not before and not after
+        if not is_lone:
             kept.append(item)
     return kept
 
