@@ -62,8 +62,9 @@ def main() -> int:
     if arguments.check:
         return _check(path, settings)
     _log()
-    # A watchdog ends a process that is stuck by SIGABRT: then the journal has where.
-    faulthandler.enable(_STDERR)
+    # A watchdog ends a process that is stuck by SIGABRT: then the journal has where. Of one
+    # thread only: those that run meanwhile can crash whoever writes down where they are.
+    faulthandler.enable(_STDERR, all_threads=False)
     try:
         supervisor = Supervisor.of()
     except SocketTrouble as error:
