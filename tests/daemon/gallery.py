@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from datetime import datetime, tzinfo
 from pathlib import PurePosixPath
@@ -92,7 +93,7 @@ class Gallery:
         self.db.execute(
             "INSERT INTO file (folder, name, size, mtime_ns, image) "
             "SELECT id, ?, ?, ?, ? FROM folder WHERE path = ?",
-            (path.name.encode(), facts.get("size", 1000), seconds * 10**9, image, folder),
+            (os.fsencode(path.name), facts.get("size", 1000), seconds * 10**9, image, folder),
         )
 
     def found(self, line: str) -> list[str]:

@@ -134,6 +134,15 @@ def test_folders(gallery: Gallery) -> None:
     assert gallery.found("in:nowhere") == []
 
 
+def test_names_that_are_not_utf_8_stand_in_no_filters_way(gallery: Gallery) -> None:
+    gallery.hang("strange", "/pictures/\udcff/\udcfeü.jpg")
+    gallery.hang("inside", "/pictures/\udcff/Übung/a.jpg")
+    gallery.hang("plain", "/pictures/übung/b.jpg")
+    assert gallery.found("in:übung") == ["inside", "plain"]
+    assert gallery.found("-in:übung") == ["strange"]
+    assert gallery.found("name:*Ü.jpg") == ["strange"]
+
+
 def test_a_folder_that_is_being_typed_is_every_one_that_begins_so(gallery: Gallery) -> None:
     gallery.hang("a", "/home/me/Pictures/a.jpg")
     gallery.hang("b", "/home/me/Pictures/Lisbon/b.jpg")
@@ -288,4 +297,4 @@ def test_the_quick_condition_is_the_function(glob: str, text: str) -> None:
     (answer,) = GALLERY.db.execute(
         f"SELECT {condition} FROM (SELECT ? AS said)", (*values, text)
     ).fetchone()
-    assert bool(answer) == folded_match(glob, text)
+    assert bool(answer) == folded_match(glob, text.encode())

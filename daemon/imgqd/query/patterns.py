@@ -26,12 +26,19 @@ def matching(column: str, glob: str) -> tuple[str, tuple[str, ...]]:
     like = f"{column} LIKE ? ESCAPE '\\'"
     if glob.isascii():
         return like, (_like(glob),)
-    return f"({like} AND folded_match(?, {column}))", (_like(_loose(glob)), glob)
+    # As bytes: SQLite cannot hand over a text that is not UTF-8, as names of files may be.
+    folded = f"folded_match(?, CAST({column} AS BLOB))"
+    return f"({like} AND {folded})", (_like(_loose(glob)), glob)
 
 
-def folded_match(glob: str, text: str | None) -> bool:
-    """Tell whether a text matches a pattern, whatever its capitals and the spelling of accents."""
-    return text is not None and _compiled(glob).fullmatch(_folded(text)) is not None
+def folded_match(glob: str, text: bytes | None) -> bool:
+    """Tell whether a text matches a pattern, whatever its capitals and the spelling of accents.
+
+    `text` is UTF-8; what of it is none matches wildcards only.
+    """
+    if text is None:
+        return False
+    return _compiled(glob).fullmatch(_folded(text.decode(errors="surrogateescape"))) is not None
 
 
 def _like(glob: str) -> str:
