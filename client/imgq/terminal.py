@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 from imgq.answers import Match, Matches, SearchAnswer
-from imgq.durations import spoken
+from imgq.lacking import lacking
 from imgq.paths import file_uri
 from imgq.screen import Screen
 from imgq.text import clip, counted, readable, readable_path, width
@@ -17,8 +17,6 @@ _FAINT = "2"
 _BOLD = "1"
 _GREEN = "32"
 _YELLOW = "33"
-# An answer this old would surprise somebody who has just saved a picture.
-_STALE_S = 60.0
 # With less than this for its path, a line says nothing about copies.
 _LEAST_ROOM = 24
 
@@ -40,16 +38,8 @@ def hints(answer: SearchAnswer, now: float, *, weak: bool) -> Iterator[str]:
     yield from reading(answer)
     for reason in answer.degraded:
         yield f"degraded: {readable(reason)}"
-    if answer.pending:
-        is_are = "picture is" if answer.pending == 1 else "pictures are"
-        yield f"{answer.pending} {is_are} still being indexed"
-    elif answer.as_of <= 0:
-        yield "the folders were not looked through yet: --sync waits for that"
-    elif now - answer.as_of > _STALE_S:
-        yield (
-            f"changes of the last {spoken(now - answer.as_of)} may be missing: "
-            "--sync waits for them"
-        )
+    if lacks := lacking(answer, now):
+        yield lacks if answer.pending else f"{lacks}: --sync waits for them"
     if answer.weak and not weak:
         weaker = counted(len(answer.weak), "weaker match", "weaker matches")
         yield f"{weaker}: --all shows {'it' if len(answer.weak) == 1 else 'them'}"

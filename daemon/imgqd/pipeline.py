@@ -57,6 +57,10 @@ _AGAIN: Final = 1.0
 _NO_MODEL_PAUSE: Final = 30.0
 """Seconds before an embedder that could not be started is tried again."""
 
+_CRASHED: Final = ("embedder_crash", "the embedder died on this picture")
+_UNSOUND: Final = ("no_vector", "the model gives no vector for it")
+"""Why a picture has no vector: a reason, and what it says."""
+
 _IDLE: Final = 30.0
 """Seconds without work after which the decoders end."""
 
@@ -322,23 +326,17 @@ class Pipeline:
             return
         ahead = self._decoded.qsize() + self._embedding - len(batch)
         self.tempo.note(batch[0].model, len(batch), ahead, is_last=self._is_last)
-        indexed, failed = [], []
+        indexed: list[Indexed] = []
+        failed: list[Failed] = []
         for one, vector in zip(batch, vectors, strict=True):
-            if vector is None:
-                detail = "the embedder died on this picture"
-                failed.append(Failed(one.work, "embedder_crash", detail))
-            elif not is_sound(vector):
-                detail = "the model gives no vector for it"
-                failed.append(Failed(one.work, "no_vector", detail))
-            else:
-                indexed.append(Indexed(one.work, one.picture, vector, one.sidecar))
+            twins = self._twins.pop(one.picture.hash).others
+            if vector is not None and is_sound(vector):
+                indexed += [Indexed(one.work, one.picture, vector, one.sidecar), *twins]
                 self._library.counters["embedded"] += 1
-            for twin in self._twins.pop(one.picture.hash).others:
-                if vector is not None:
-                    indexed.append(twin)
-                    self._library.counters["reused"] += 1
-                else:
-                    failed.append(Failed(twin.work, "embedder_crash", detail))
+                self._library.counters["reused"] += len(twins)
+                continue
+            why = _CRASHED if vector is None else _UNSOUND
+            failed += [Failed(work, *why) for work in (one.work, *(twin.work for twin in twins))]
         await self._store(indexed, failed, batch[0].model)
 
     async def _undo(self, works: Sequence[Work]) -> None:

@@ -13,6 +13,7 @@ from imgq.text import width
 
 NOW = 1_000_000.0
 COLOURFUL = Screen(columns=48, colour=True, links=True, home=b"/home/ada", host="box")
+UNSEEN = "pictures may be missing, as the folders were not looked through yet"
 GOLDEN = Path(__file__).with_name("golden")
 
 
@@ -87,7 +88,7 @@ def test_a_link_carries_the_bytes_and_the_host() -> None:
                 "changes of the last 1 min 30 s may be missing: --sync waits for them",
             ],
         ),
-        ({"as_of": 0.0}, ["the folders were not looked through yet: --sync waits for that"]),
+        ({"as_of": 0.0}, [f"{UNSEEN}: --sync waits for them"]),
         ({"as_of": NOW - 90, "pending": 2}, ["2 pictures are still being indexed"]),
     ],
     ids=str,

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
+import pytest
 
 from imgqd.bell import Bell
 from imgqd.decode import Decoders
@@ -16,7 +17,7 @@ from imgqd.embed import NoModel
 from imgqd.library import Library
 from imgqd.pictures import PictureEmbedder
 from imgqd.pipeline import Pipeline, _Decoded, _Shared
-from imgqd.records import Picture, Stamp, Work
+from imgqd.records import Failed, Indexed, Picture, Stamp, Work
 from imgqd.tempo import Tempo
 
 
@@ -135,3 +136,29 @@ def test_the_batches_that_are_embedded_are_measured_and_pauses_are_not() -> None
     # The first batch of each half only starts the clock.
     assert measured is not None
     assert (measured.pictures, measured.seconds) == (6, 6.0)
+
+
+@pytest.mark.parametrize(
+    ("vector", "reason"), [(None, "embedder_crash"), (np.full(4, np.nan, np.float32), "no_vector")]
+)
+def test_a_copy_of_a_picture_that_gets_no_vector_fails_for_the_same_reason(
+    vector: Any, reason: str
+) -> None:
+    stored: list[tuple[list[Any], list[Failed]]] = []
+    writer = SimpleNamespace(commit=lambda good, bad, *_: stored.append((list(good), list(bad))))
+
+    async def change(commit: Callable[[Any], Any]) -> None:
+        commit(writer)
+
+    async def scene() -> None:
+        eyes = Eyes()
+        eyes.library.change = change
+        pipeline = eyes.line()
+        first, copy = decoded(1, 1), decoded(2, 1)
+        pipeline._twins[first.picture.hash] = _Shared(1, [Indexed(copy.work, copy.picture, None)])
+        await pipeline._finish([first], [vector])
+
+    asyncio.run(scene())
+    [(good, bad)] = stored
+    assert good == []
+    assert [(one.work.file, one.reason) for one in bad] == [(1, reason), (2, reason)]

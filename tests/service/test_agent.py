@@ -2,7 +2,6 @@
 
 import plistlib
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 
 from imgq import lifecycle, paths
 from imgq.managers import agent_path
-from imgq_service import cli
+from service.session import Session
 
 # Knows what was booted; a job that was booted runs.
 _LAUNCHCTL = """\
@@ -28,26 +27,12 @@ esac
 RUNS = "org.imgq.imgqd runs, now and after every login\n"
 
 
-@dataclass
-class Mac:
+class Mac(Session):
     """A person's session under launchd."""
-
-    home: Path
-    patch: pytest.MonkeyPatch
-    output: pytest.CaptureFixture[str]
-
-    def run(self, *words: str) -> tuple[int, str, str]:
-        """Call imgq-service and return its exit status, output and errors."""
-        status = cli.main(words)
-        captured = self.output.readouterr()
-        return status, captured.out, captured.err
 
     def calls(self) -> list[str]:
         """Return what launchctl was told since the last time."""
-        file = self.home / "calls"
-        lines = file.read_text().splitlines() if file.exists() else []
-        file.unlink(missing_ok=True)
-        return [line.replace("gui/501", "GUI") for line in lines]
+        return [line.replace("gui/501", "GUI") for line in self.told()]
 
     def agent(self) -> dict[str, Any]:
         """Return the agent that was written."""

@@ -88,7 +88,7 @@ def test_whatever_a_file_is_called_its_row_is_one_line_and_leads_back_to_it() ->
 @pytest.mark.parametrize(
     ("said", "note"),
     [
-        ({"pending": 3}, "3 pictures still to be indexed"),
+        ({"pending": 3}, "3 pictures are still being indexed"),
         ({"as_of": NOW - 7200}, "changes of the last 2 h may be missing"),
         ({"degraded": ["searching names only"]}, "searching names only"),
         ({"problems": [{"start": 0, "end": 4, "reason": "no such date"}]}, "no such date"),
@@ -139,20 +139,20 @@ def test_a_menus_choice_is_known_by_what_it_prints(name: str, line: str, printed
 
 def test_alfred_gets_what_its_format_allows() -> None:
     seen = Row(b"/b.png", "b.png", "/ · 92%", 0.92, "/t/1.png")
-    said = alfred.answer(Page((seen, rows.row(NASTY)), "3 pictures still to be indexed"))
+    said = alfred.answer(Page((seen, rows.row(NASTY)), "3 pictures are still being indexed"))
     jsonschema.validate(said, SCHEMA)
     best, odd, note = json.loads(json.dumps(said))["items"]
     assert best["arg"] == best["quicklookurl"] == "/b.png"
     assert best["icon"] == {"path": "/t/1.png"}
     assert not odd["valid"]
-    assert note == {"title": "3 pictures still to be indexed", "valid": False}
+    assert note == {"title": "3 pictures are still being indexed", "valid": False}
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({"items": [{"subtitle": "no title"}]}, SCHEMA)
 
 
 def test_raycast_gets_two_lines_for_each_picture_and_the_note() -> None:
-    page = Page((Row(b"/b.png", "b.png", "/ · 92%"),), "3 pictures still to be indexed")
-    assert raycast.text(page) == "b.png\n    / · 92%\n3 pictures still to be indexed\n"
+    page = Page((Row(b"/b.png", "b.png", "/ · 92%"),), "3 pictures are still being indexed")
+    assert raycast.text(page) == "b.png\n    / · 92%\n3 pictures are still being indexed\n"
 
 
 def test_the_window_or_a_page_is_opened_for_all_of_a_search(

@@ -4,13 +4,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from client import fake_daemon
-from imgq_service import cli, unit
+from imgq_service import unit
+from service.session import Session
 
 # Knows what was started and stopped; `show` prints of it what systemctl would.
 _SYSTEMCTL = """\
@@ -41,25 +41,12 @@ BOTH = ["imgqd.service", "imgqd.socket"]
 RUNS = "imgqd.service runs, now and after every login\n"
 
 
-@dataclass
-class Desktop:
+class Desktop(Session):
     """A person's session: settings folder, and a systemctl that may answer or not."""
-
-    home: Path
-    patch: pytest.MonkeyPatch
-    output: pytest.CaptureFixture[str]
-
-    def run(self, *words: str) -> tuple[int, str, str]:
-        """Call imgq-service and return its exit status, output and errors."""
-        status = cli.main(words)
-        captured = self.output.readouterr()
-        return status, captured.out, captured.err
 
     def calls(self) -> list[str]:
         """Return what systemctl was told since the last time, without what it was asked."""
-        file = self.home / "calls"
-        lines = file.read_text().splitlines() if file.exists() else []
-        file.unlink(missing_ok=True)
+        lines = self.told()
         assert all(line.startswith("--user ") for line in lines)
         told = [line.removeprefix("--user ") for line in lines]
         return [line for line in told if not line.startswith("show ")]

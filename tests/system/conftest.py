@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import drawings
 from faults_ground import WITHOUT_OVERRIDE, Missing, Mounts, check_limits, ext4, limited
 from house import House, running
 
@@ -34,6 +35,20 @@ def house(shared_house: House) -> House:
         client.add_root(folder)
     shared_house.sync()
     return shared_house
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """Give a daemon of the module's own with four drawings, one of them oddly named."""
+    captions = ("red car", "blue boat", "green tree", "odd \udcff <b>&")
+    with drawings.drawings(tmp_path_factory.mktemp("library"), captions) as house:
+        yield house
+
+
+@pytest.fixture
+def opened(library: House) -> Path:
+    """Give the file in which is written down what is opened in the library."""
+    return drawings.opened(library)
 
 
 @pytest.fixture

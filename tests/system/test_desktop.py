@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+import drawings
 from demo.sample import draw
 from desktop import Desktop, desktop, need, need_qt
-from house import BIN, PATIENCE, House, running
+from house import BIN, PATIENCE, House
 
 for package in ("PySide6", "pystray", "jeepney", "Xlib"):
     if importlib.util.find_spec(package) is None:
@@ -27,24 +28,12 @@ from panel import FileManager, Item, Panel  # noqa: E402 - it needs what was jus
 pytestmark = pytest.mark.system
 
 CAPTIONS = ("beach sunset", "red car", "green tree", "blue boat", "yellow flower", "snow")
-_OPENER = '#!/bin/sh\necho "$1" >> "$HOME/opened"\n'
 _GI = Path("/usr/lib/python3/dist-packages")
 
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """One daemon with six drawings; it has no weights, so it starts at once and knows names."""
-    house = House(tmp_path_factory.mktemp("library"), model="ViT-B-32/openai")
-    for caption in CAPTIONS:
-        draw(caption, 7).save(house.pictures / f"{caption}.png")
-    programs = house.base / "bin"
-    programs.mkdir()
-    (programs / "xdg-open").write_text(_OPENER)
-    (programs / "xdg-open").chmod(0o700)
-    house.environment["PATH"] = f"{programs}:{house.environment['PATH']}"
-    house.environment["HOME"] = str(house.base)
-    with running(house):
-        house.sync()
+    with drawings.drawings(tmp_path_factory.mktemp("library"), CAPTIONS) as house:
         yield house
 
 

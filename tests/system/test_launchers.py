@@ -13,25 +13,12 @@ from typing import Any
 
 import pytest
 
-import drawings
 from drawings import until
 from house import PATIENCE, House
 
 pytestmark = pytest.mark.system
 
 TESTS = Path(__file__).parents[1]
-
-
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    captions = ("red car", "blue boat", "green tree", "odd \udcff <b>&")
-    with drawings.drawings(tmp_path_factory.mktemp("library"), captions) as house:
-        yield house
-
-
-@pytest.fixture
-def opened(library: House) -> Path:
-    return drawings.opened(library)
 
 
 class Host:

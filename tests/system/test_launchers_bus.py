@@ -23,7 +23,6 @@ from jeepney import DBusAddress, new_method_call  # noqa: E402 - needs what was 
 from jeepney.io.blocking import open_dbus_connection  # noqa: E402
 from jeepney.wrappers import DBusErrorResponse, unwrap_msg  # noqa: E402
 
-import drawings  # noqa: E402
 from desktop import need  # noqa: E402
 from drawings import until  # noqa: E402
 from house import PATIENCE, House  # noqa: E402
@@ -35,18 +34,6 @@ pytestmark = pytest.mark.system
 
 STARTS = "imgq does not run: start it with `imgqctl start`"
 _BUS = DBusAddress("/org/freedesktop/DBus", "org.freedesktop.DBus", "org.freedesktop.DBus")
-
-
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    captions = ("red car", "blue boat", "green tree", "odd \udcff <b>&")
-    with drawings.drawings(tmp_path_factory.mktemp("library"), captions) as house:
-        yield house
-
-
-@pytest.fixture
-def opened(library: House) -> Path:
-    return drawings.opened(library)
 
 
 class Bus:

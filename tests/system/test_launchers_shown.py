@@ -32,11 +32,6 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         yield house
 
 
-@pytest.fixture
-def opened(library: House) -> Path:
-    return drawings.opened(library)
-
-
 def seen(picture: Callable[[], Image.Image]) -> bool:
     """Tell whether the beach's sky is on a screen, as only its thumbnail has it."""
     drawn = draw("beach sunset", 7).convert("RGB")

@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from typing import Final, Self
 
 from imgq.answers import Match, SearchAnswer
-from imgq.async_client import AsyncClient
-from imgq.durations import spoken
-from imgq.errors import HungUp, ImgqError, NotRunning
+from imgq.errors import ImgqError, NotRunning
+from imgq.lacking import lacking
 from imgq.paths import file_uri
-from imgq.text import counted, readable, readable_path
+from imgq.text import readable, readable_path
+from imgq_service.line import AT_ONCE, Line
 
 LIMIT: Final = 20
 """Rows of an answer: what a person looks through before typing another word."""
@@ -27,11 +27,6 @@ _PATIENCE_S: Final = 2.0
 """Seconds for an answer, and as long again for thumbnails: then what is there is shown."""
 
 _SIZE: Final = 128
-_AT_ONCE: Final = 4
-"""Thumbnails asked for at a time: half of what the daemon takes, the rest is for searches."""
-
-# An answer this old would surprise somebody who has just saved a picture.
-_STALE_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,29 +63,28 @@ class Finder:
     def __init__(self, limit: int = LIMIT, patience_s: float = _PATIENCE_S) -> None:
         self._limit = limit
         self._patience_s = patience_s
-        self._client: AsyncClient | None = None
-        self._connecting = asyncio.Lock()
+        self._line = Line(patience_s)
         self._newest = 0
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._hang_up()
+        await self._line.hang_up()
 
     async def find(self, query: str) -> Page:
         """Return what a line finds, without thumbnails; nothing if a newer line came meanwhile."""
         self._newest += 1
         number = self._newest
         try:
-            page = _page(await self._ask(query))
+            page = _page(await self._line.search(query, limit=self._limit))
         except ImgqError as error:
             page = trouble(error)
         return page if number == self._newest else Page()
 
     async def illustrated(self, rows: Sequence[Row]) -> tuple[Row, ...]:
         """Return the rows with their thumbnails, as far as those come in time."""
-        places = asyncio.Semaphore(_AT_ONCE)
+        places = asyncio.Semaphore(AT_ONCE)
         bringing = [asyncio.create_task(self._with_icon(row, places)) for row in rows]
         if bringing:
             _, late = await asyncio.wait(bringing, timeout=self._patience_s)
@@ -105,34 +99,10 @@ class Finder:
     async def _with_icon(self, row: Row, places: asyncio.Semaphore) -> Row:
         async with places:
             try:
-                client = await self._connected()
+                client = await self._line.client()
                 return replace(row, icon=os.fsdecode(await client.thumbnail(row.path, size=_SIZE)))
             except ImgqError:
                 return row  # a row without a picture is better than none
-
-    async def _ask(self, query: str) -> SearchAnswer:
-        client = await self._connected()
-        try:
-            return await client.search(query, limit=self._limit, supersede=True)
-        except HungUp:
-            # The daemon was started anew since the last key.
-            if self._client is client:
-                await self._hang_up()
-        client = await self._connected()
-        return await client.search(query, limit=self._limit, supersede=True)
-
-    async def _connected(self) -> AsyncClient:
-        async with self._connecting:
-            if self._client is None:
-                client = AsyncClient(timeout=self._patience_s)
-                await client.__aenter__()
-                self._client = client
-            return self._client
-
-    async def _hang_up(self) -> None:
-        client, self._client = self._client, None
-        if client is not None:
-            await client.__aexit__()
 
 
 def found(query: str, limit: int = LIMIT) -> Page:
@@ -175,10 +145,7 @@ def _row(match: Match) -> Row:
 def _note(answer: SearchAnswer, now: float) -> str:
     said = [str(problem.get("reason", "")) for problem in answer.problems]
     said += answer.degraded
-    if answer.pending:
-        said.append(f"{counted(answer.pending, 'picture')} still to be indexed")
-    elif now - answer.as_of > _STALE_S:
-        said.append(f"changes of the last {spoken(now - answer.as_of)} may be missing")
+    said.append(lacking(answer, now))
     if not answer.strong:
         said.insert(0, "no picture like that")
     return readable(" · ".join(text for text in said if text))

@@ -13,14 +13,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from imgq.answers import SearchAnswer
-from imgq.async_client import AsyncClient
-from imgq.errors import HungUp, ImgqError, Refused
+from imgq.errors import ImgqError, Refused
+from imgq_service.line import AT_ONCE, Line
 
 LIMIT: Final = 48
 """Results of an answer: some three screens of a small window."""
-
-_AT_ONCE: Final = 4
-"""Thumbnails asked for at a time: half of what the daemon takes, the rest is for searches."""
 
 _SIZE: Final = 256
 _LARGEST: Final = 1024
@@ -60,12 +57,11 @@ class Asker:
     def __init__(self, hear: Callable[[Heard], None]) -> None:
         self._hear = hear
         self._loop = asyncio.new_event_loop()
-        self._client: AsyncClient | None = None
+        self._line = Line()
         self._running: set[asyncio.Task[None]] = set()
         self._newest = 0
         self._wanted: list[bytes] = []
         self._more = asyncio.Event()
-        self._connecting = asyncio.Lock()
         self._thread = threading.Thread(target=self._run, name="asker", daemon=True)
 
     def start(self) -> None:
@@ -90,18 +86,18 @@ class Asker:
         self._loop.call_soon_threadsafe(self._begin, picture)
 
     def _run(self) -> None:
-        work = [self._loop.create_task(self._bring()) for _ in range(_AT_ONCE)]
+        work = [self._loop.create_task(self._bring()) for _ in range(AT_ONCE)]
         work.append(self._loop.create_task(self._greet()))
         self._loop.run_forever()
         for task in (*work, *self._running):
             task.cancel()
-        ending = asyncio.gather(*work, *self._running, self._hang_up(), return_exceptions=True)
+        ending = asyncio.gather(*work, *self._running, self._line.hang_up(), return_exceptions=True)
         self._loop.run_until_complete(ending)
         self._loop.close()
 
     async def _greet(self) -> None:
         try:
-            await self._connected()
+            await self._line.client()
         except ImgqError as error:
             self._hear(Found("", error))
 
@@ -121,29 +117,18 @@ class Asker:
 
     async def _enlarge(self, picture: bytes) -> None:
         try:
-            client = await self._connected()
+            client = await self._line.client()
             self._hear(Large(picture, await client.thumbnail(picture, size=_LARGEST)))
         except ImgqError as error:
             self._hear(Large(picture, error))
 
     async def _answer(self, query: str, number: int) -> None:
         try:
-            found = Found(query, await self._ask(query))
+            found = Found(query, await self._line.search(query, limit=LIMIT, weak=True))
         except ImgqError as error:
             found = Found(query, error)
         if number == self._newest:
             self._hear(found)
-
-    async def _ask(self, query: str) -> SearchAnswer:
-        client = await self._connected()
-        try:
-            return await client.search(query, limit=LIMIT, weak=True, supersede=True)
-        except HungUp:
-            # The daemon was started anew since the last key.
-            if self._client is client:
-                await self._hang_up()
-        client = await self._connected()
-        return await client.search(query, limit=LIMIT, weak=True, supersede=True)
 
     def _look(self, pictures: list[bytes]) -> None:
         self._wanted = pictures
@@ -156,7 +141,7 @@ class Asker:
                 await self._more.wait()
             picture = self._wanted.pop()
             try:
-                client = await self._connected()
+                client = await self._line.client()
                 self._hear(Seen(picture, await client.thumbnail(picture, size=_SIZE)))
             except Refused as error:
                 if error.code == "busy":  # searches come first
@@ -164,16 +149,3 @@ class Asker:
                     await asyncio.sleep(_AGAIN_S)
             except ImgqError:
                 self._wanted = []  # the next answer asks again
-
-    async def _connected(self) -> AsyncClient:
-        async with self._connecting:
-            if self._client is None:
-                client = AsyncClient()
-                await client.__aenter__()
-                self._client = client
-            return self._client
-
-    async def _hang_up(self) -> None:
-        client, self._client = self._client, None
-        if client is not None:
-            await client.__aexit__()

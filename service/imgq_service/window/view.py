@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from imgq.answers import Match, SearchAnswer
+from imgq.lacking import lacking
 from imgq.text import clip, counted, readable, readable_path
 
 Move = Literal["left", "right", "up", "down", "page up", "page down", "first", "last"]
@@ -39,13 +40,13 @@ class Page:
     note: str = ""
 
 
-def page(answer: SearchAnswer, home: bytes = b"") -> Page:
+def page(answer: SearchAnswer, now: float, home: bytes = b"") -> Page:
     """Return what is shown for an answer."""
     strong = len(answer.strong)
     cells = tuple(
         _cell(match, home, weak=place >= strong) for place, match in enumerate(answer.results)
     )
-    return Page(cells, strong, _chips(answer), _note(answer))
+    return Page(cells, strong, _chips(answer), _note(answer, now))
 
 
 def trouble(text: str) -> Page:
@@ -106,11 +107,10 @@ def _means(part: Mapping[str, Any]) -> str:
     return clip(readable(str(part.get("means") or part.get("text", ""))), _CHIP)
 
 
-def _note(answer: SearchAnswer) -> str:
+def _note(answer: SearchAnswer, now: float) -> str:
     said = [str(problem.get("reason", "")) for problem in answer.problems]
     said += answer.degraded
-    if answer.pending:
-        said.append(f"{counted(answer.pending, 'picture')} still to be indexed")
+    said.append(lacking(answer, now))
     if not answer.results:
         said.append("nothing like that")
     elif not answer.strong:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from html import escape
 from typing import Final
@@ -150,7 +151,7 @@ class Window(QWidget):
                 self.setWindowTitle("imgq")
                 self._show(Page(note=readable(str(error))))
             case Found(query, SearchAnswer() as answer):
-                self._show(page(answer, self._home))
+                self._show(page(answer, time.time(), self._home))
                 self.setWindowTitle(_title(query))
             case Seen(picture, thumbnail):
                 self._put(picture, thumbnail)
