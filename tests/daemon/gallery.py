@@ -101,10 +101,17 @@ class Gallery:
         where = understand(line).where
         assert where is not None, line
         condition = sql.condition(where, "/home/me", self.zone)
+        images = self._meeting(condition)
+        if condition.apart:
+            parts = [image for part in condition.apart for image in self._meeting(part)]
+            assert sorted(parts) == images, "in parts it is not the same"
+        return [self.names[image] for image in images]
+
+    def _meeting(self, condition: sql.Condition) -> list[int]:
         rows = self.db.execute(
             f"SELECT id FROM image WHERE {condition.sql} ORDER BY id", condition.values
         )
-        return [self.names[image] for (image,) in rows]
+        return [image for (image,) in rows]
 
     def plan(self, line: str) -> str:
         """Return how the database goes about a line's filters."""

@@ -15,7 +15,10 @@ FILES: Final = (
 )
 """A condition on `file` holds for one of a picture's files."""
 
-TAKEN: Final = f"({{0}} OR (image.taken IS NULL AND {FILES.format('{1}')}))"
+UNDATED: Final = f"(image.taken IS NULL AND {FILES})"
+"""A condition on a file's time, which stands for that of a picture that has none of its own."""
+
+TAKEN: Final = f"({{0}} OR {UNDATED.format('{1}')})"
 """Two conditions of the same span: on `image.taken`, and on the file's time in its stead."""
 
 TAKEN_WIDE: Final = (

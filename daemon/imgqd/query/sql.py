@@ -29,6 +29,7 @@ from imgqd.query.questions import (
     SHAPES,
     TAKEN,
     TAKEN_WIDE,
+    UNDATED,
 )
 from imgqd.query.records import (
     And,
@@ -56,10 +57,15 @@ FUNCTIONS: Final[Mapping[str, tuple[int, Callable[..., Any]]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A condition on `image`, and the values of its question marks."""
+    """A condition on `image`, and the values of its question marks.
+
+    `apart` is the same in parts of which no image meets two, where there are such: all who meet
+    them are listed in two thirds of the time, since SQLite need not look who met both.
+    """
 
     sql: str
     values: tuple[object, ...] = ()
+    apart: tuple[Condition, ...] = ()
 
 
 def condition(where: Filter, home: str, zone: tzinfo | None = None) -> Condition:
@@ -80,6 +86,7 @@ class _Compiler:
     files = FILES
     folders = FOLDERS
     taken, taken_wide = TAKEN, TAKEN_WIDE
+    undated: str | None = UNDATED
 
     def __init__(self, home: str, zone: tzinfo | None) -> None:
         self._home = home
@@ -121,7 +128,10 @@ class _Compiler:
         changed = _half_open("file.mtime_ns", _nanoseconds(since), _nanoseconds(until))
         narrow = since is not None and until is not None and until - since < NARROW
         sql = (self.taken if narrow else self.taken_wide).format(taken.sql, changed.sql)
-        return Condition(sql, taken.values + changed.values)
+        apart: tuple[Condition, ...] = ()
+        if narrow and self.undated is not None:
+            apart = (taken, Condition(self.undated.format(changed.sql), changed.values))
+        return Condition(sql, taken.values + changed.values, apart)
 
     def _seconds(self, moment: datetime | None) -> float | None:
         # A naive moment is this machine's local time, with the summer time of its own date.
@@ -190,6 +200,7 @@ class _FileCompiler(_Compiler):
     files = "({})"
     folders = ITS_FOLDER
     taken = taken_wide = ITS_TIME
+    undated = None
 
 
 _Compile: TypeAlias = Callable[[_Compiler, Any], Condition]
