@@ -19,6 +19,7 @@ OURS = {
     "imgq.connection",
     "imgq.durations",
     "imgq.errors",
+    "imgq.lacking",
     "imgq.paths",
     "imgq.protocol",
     "imgq.screen",
