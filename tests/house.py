@@ -19,6 +19,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from PIL import Image
@@ -42,6 +43,13 @@ _ROWS = """
 """
 
 
+EAGER: Final = (
+    "power = {pause_on_battery = false, pause_on_power_saver = false, pause_when_hot = false, "
+    "pause_when_memory_is_short = false}"
+)
+"""Whatever state the machine is in that runs the tests, nothing waits."""
+
+
 class House:
     """One daemon's settings, state, socket and picture folders under one temporary folder."""
 
@@ -56,7 +64,7 @@ class House:
         self.settings_file = base / "config" / "imgq" / "config.toml"
         self.settings_file.parent.mkdir(parents=True)
         self.settings_file.write_text(
-            f'# The folders of this test.\nfolders = ["{self.pictures}"]\n'
+            f'# The folders of this test.\nfolders = ["{self.pictures}"]\n{EAGER}\n'
             f'[model]\nname = "{model}"\n{settings}'
         )
         self.environment = {

@@ -124,6 +124,7 @@ CHECKS: Final[Mapping[str, Callable[[object], Any]]] = {
     "power.pause_on_battery": boolean,
     "power.pause_on_power_saver": boolean,
     "power.pause_when_hot": boolean,
+    "power.pause_when_memory_is_short": boolean,
     "desktop.notifications": boolean,
     # With those who have not asked yet, three times as many descriptors of the usual 1,024.
     "server.connections": number(1, 256),

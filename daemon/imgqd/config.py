@@ -66,6 +66,7 @@ class PowerSettings:
     pause_on_battery: bool = True
     pause_on_power_saver: bool = True
     pause_when_hot: bool = True
+    pause_when_memory_is_short: bool = True
 
 
 @dataclass(frozen=True, slots=True)

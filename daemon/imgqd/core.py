@@ -139,19 +139,20 @@ class Core:
         if self.status.paused is None and not (self.status.waiting and self.pipeline.is_idle):
             return
         _, pending = await self.status.as_of()
-        if self.status.paused is not None:
-            raise NotInSync(f"{pending} files wait: {self.status.paused}: imgqctl resume")
-        raise NotInSync(f"{pending} files wait: {self.status.waiting}")
+        paused, many = self.status.paused, _files(pending, "waits", "wait")
+        if paused is not None:
+            raise NotInSync(f"{many}: {paused}: imgqctl resume")
+        raise NotInSync(f"{many}: {self.status.waiting}")
 
     async def _outstanding(self) -> str:
         """Say what keeps the answers from being complete, in words."""
         _, pending = await self.status.as_of()
         if trouble := self.library.trouble or self.pipeline.trouble:
-            return f"{pending} files are pending: {trouble}"
+            return f"{_files(pending, 'is', 'are')} pending: {trouble}"
         unquiet = self.intake.unsettled
         if unquiet == pending > 0:
-            return f"{unquiet} files are being written, or were a moment ago"
-        return f"{pending} files are still pending"
+            return f"{_files(unquiet, 'is', 'are')} being written, or changed a moment ago"
+        return f"{_files(pending, 'is', 'are')} still pending"
 
     async def why(self, path: bytes) -> tuple[str, str | None, str]:  # noqa: PLR0911 - one each
         """Return (state, reason, one sentence) for any path."""
@@ -349,3 +350,7 @@ def _look(path: bytes, scope: Scope) -> str | None:
         return "not_an_image"
     seen = scan.observe(path, scope, 0.0, live=True)
     return "not_an_image" if seen is None or seen.stamp is None else None
+
+
+def _files(count: int, one: str, many: str) -> str:
+    return f"1 file {one}" if count == 1 else f"{count} files {many}"

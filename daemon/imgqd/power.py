@@ -36,7 +36,7 @@ def reasons(seen: Reading, settings: PowerSettings, *, is_scarce: bool = False) 
         "on battery": settings.pause_on_battery and seen.on_battery,
         "the power saver is on": settings.pause_on_power_saver and seen.saves_power,
         "the processor is hot": settings.pause_when_hot and seen.is_hot,
-        "memory is short": seen.pressure >= _PRESSURE,
+        "memory is short": settings.pause_when_memory_is_short and seen.pressure >= _PRESSURE,
         "imgqd has nearly all of its MemoryHigh": seen.held >= _HELD,
         "other programs have the GPU's memory": is_scarce,
     }

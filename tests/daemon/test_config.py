@@ -70,6 +70,7 @@ def test_without_a_file_every_key_has_its_default(path: Path) -> None:
         ("power.pause_on_battery", "false", False),
         ("power.pause_on_power_saver", "false", False),
         ("power.pause_when_hot", "false", False),
+        ("power.pause_when_memory_is_short", "false", False),
         ("server.connections", "256", 256),
         ("server.requests", "2", 2),
         ("server.stall", '"100ms"', 0.1),

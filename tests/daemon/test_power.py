@@ -13,7 +13,12 @@ from imgqd.power import Courtesy, Rest, reasons
 from imgqd.sensors import Reading
 
 WELL = Reading()
-EAGER = PowerSettings(pause_on_battery=False, pause_on_power_saver=False, pause_when_hot=False)
+EAGER = PowerSettings(
+    pause_on_battery=False,
+    pause_on_power_saver=False,
+    pause_when_hot=False,
+    pause_when_memory_is_short=False,
+)
 
 
 @pytest.mark.parametrize(
@@ -24,7 +29,7 @@ EAGER = PowerSettings(pause_on_battery=False, pause_on_power_saver=False, pause_
         (Reading(saves_power=True), ["the power saver is on"], []),
         (Reading(is_hot=True), ["the processor is hot"], []),
         (Reading(pressure=19.9, held=0.89), [], []),
-        (Reading(pressure=20.0), ["memory is short"], ["memory is short"]),
+        (Reading(pressure=20.0), ["memory is short"], []),
         (
             Reading(held=0.9),
             ["imgqd has nearly all of its MemoryHigh"],

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from house import House, picture
+from house import EAGER, House, picture
 from imgq.errors import ImgqError
 
 pytestmark = pytest.mark.system
@@ -19,6 +19,9 @@ UNPLUGGED = Path(__file__).parents[1] / "unplugged"
 @pytest.fixture
 def laptop(own_house: House) -> House:
     """Give a house whose daemon lives on a laptop: it is on battery while `cable` is there."""
+    settings = own_house.settings_file.read_text()
+    assert EAGER in settings
+    own_house.settings_file.write_text(settings.replace(EAGER, ""))
     own_house.environment["PYTHONPATH"] = str(UNPLUGGED)
     own_house.environment["IMGQ_TEST_UNPLUGGED"] = str(own_house.base / "cable")
     (own_house.base / "cable").touch()
