@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 _SIZES: Final = (100_000, 1_000_000)
 _HUGE: Final = 10_000_000
+_IN_MEMORY: Final = 20_000
+"""Pictures whose vectors the daemon holds in memory: beyond, files are made."""
+
 _QUERIES: Final = 200
 _DEPTHS: Final = (10, 100)
 
@@ -95,7 +98,7 @@ def _measured(count: int) -> Seen:
         asked = world.texts(_QUERIES, 7)
         np.save(queries, asked)
         np.save(base / "queries.phrases.npy", world.texts(137, 1))
-        if count > _SIZES[0]:
+        if count > _IN_MEMORY:
             seen.built = _lived(catalog, queries, "--build")["build"]
         seen.life = _lived(catalog, queries, "--changes")
         _recalls(seen, world, sizes, queries)

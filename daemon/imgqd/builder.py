@@ -1,4 +1,4 @@
-"""The process that makes the files of the large form: low priority, one core, then gone.
+"""The process that makes the files of codes and vectors: low priority, one core, then gone.
 
 It reads the catalog by a connection of its own, a block at a time: a long question
 would keep SQLite's log from being folded in.
@@ -73,6 +73,7 @@ def make(report: Callable[[str, int, int], None], params: dict[str, Any]) -> dic
         owner,
         None if usual is None else np.frombuffer(usual, np.float32),
         bool(params["anew"]),
+        bool(params["lists"]),
     )
     try:
         with contextlib.closing(Reader(Path(os.fsdecode(params["catalog"])))) as reader:

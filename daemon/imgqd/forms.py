@@ -14,7 +14,7 @@ import numpy as np
 
 from imgqd import index
 from imgqd.catalog import Reader
-from imgqd.index import Exact, Form, Inverted, Owner
+from imgqd.index import Exact, Form, Owner, Stored
 from imgqd.records import Model
 
 _BLOCK: Final = 1000
@@ -45,10 +45,10 @@ def exact(reader: Reader, number: int, dim: int) -> tuple[Exact, int]:
     return form, seq
 
 
-def restored(catalog: Path, reader: Reader, model: Model) -> Inverted | None:
+def restored(catalog: Path, reader: Reader, model: Model) -> Stored | None:
     """Return a model's snapshot, if there is one that can be brought up to date."""
     of = owner(reader, model.key, model.dim)
-    form = Inverted.open(folder(catalog, of), of)
+    form = Stored.open(folder(catalog, of), of)
     if form is None or not reader.untouched() <= form.head.seq <= reader.touched():
         return None
     return form

@@ -35,7 +35,7 @@ from imgqd.catalog import (
     noticing_damage,
     set_aside,
 )
-from imgqd.index import Form, Index, Inverted
+from imgqd.index import Form, Index, Stored
 from imgqd.query.sql import Condition
 from imgqd.records import Change, Model, Vector
 from imgqd.writing import Writing
@@ -218,7 +218,7 @@ class Library:
         """Make a sight and put it in place, in the writing thread."""
         began = time.monotonic()
         form: Form | None = forms.restored(self._path, self._mirror, model)
-        if isinstance(form, Inverted):
+        if isinstance(form, Stored):
             forms.catch_up(form, self._mirror, number, model.dim, form.head.seq)
         else:
             form, _ = forms.exact(self._mirror, number, model.dim)
@@ -247,7 +247,7 @@ class Library:
             if self.sight is not sight:
                 return False
             forms.catch_up(form, self._mirror, number, dim, reached)
-            if isinstance(form, Inverted):
+            if isinstance(form, Stored):
                 self._writer.forget_touched(form.head.seq, number)
             sight.index.exchange(form)
             machine.give_memory_back()

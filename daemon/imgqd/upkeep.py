@@ -1,8 +1,9 @@
 """Keeps the index in the form that its size asks for, beside everything else that goes on.
 
-Up to so many pictures it is exact. Beyond, a process of its own (`builder`) writes
-codes and vectors to the disk from the catalog; then they answer, brought up to date,
-in place of what answered until then. What comes and goes lies beside them, and is
+A small library's vectors are in memory. Beyond, a process of its own (`builder`) writes
+codes and vectors to the disk from the catalog, up to so many pictures codes that miss
+nobody, then lists of smaller ones; they answer, brought up to date, in place of what
+answered until then. What comes and goes lies beside them, and is
 merged by the same process once there is much of it. Whatever fails on the way leaves
 what answers as it is, and is tried again.
 """
@@ -13,16 +14,20 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from imgqd import child, forms, machine
 from imgqd.bell import Bell
-from imgqd.index import Inverted, Owner
+from imgqd.index import Exact, Owner, Stored
 from imgqd.library import Library, Sight
 from imgqd.records import Model, Vector
 
 log = logging.getLogger(__name__)
+
+_SMALL: Final = 20_000
+"""Pictures whose vectors are held in memory: 20 MB of 512 numbers."""
 
 _UNMERGED: Final = 20_000
 """Changes that may lie beside the codes: they cost a search half a millisecond."""
@@ -43,6 +48,19 @@ _RETRY: Final = 60.0
 _ONE_CORE: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
+_EXACT: Final = Exact.kind
+_COMPACT: Final = "compact"
+_INVERTED: Final = "inverted"
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """The form that is to answer; `anew` is made from everything, not from what changed."""
+
+    kind: str
+    anew: bool
+
+
 class Failed(Exception):
     """The files could not be made; the text says why and what to do."""
 
@@ -51,7 +69,7 @@ class Upkeep:
     """Looks after the index of the model that answers.
 
     `exact_up_to` returns the number of pictures up to which it is exact; `rests`
-    why bulk work rests, or None.
+    why bulk work rests, or None; `small` is the number up to which vectors are in memory.
     """
 
     def __init__(
@@ -61,6 +79,7 @@ class Upkeep:
         changed: Bell,
         exact_up_to: Callable[[], int],
         rests: Callable[[], str | None],
+        small: int = _SMALL,
         unmerged: int = _UNMERGED,
         retry: float = _RETRY,
     ) -> None:
@@ -69,6 +88,7 @@ class Upkeep:
         self._changed = changed
         self._exact_up_to = exact_up_to
         self._rests = rests
+        self._small = small
         self._unmerged = unmerged
         self._retry = retry
         self._building = asyncio.Lock()
@@ -110,65 +130,78 @@ class Upkeep:
     async def prepare(self, number: int, model: Model, usual: Vector | None, times: int) -> None:
         """Make the snapshot of a model that is to answer next, if it has none and needs one.
 
-        It does from so many times the size on up to which the index is exact. Where that
-        fails all its vectors are held in memory at first.
+        It does from so many times the size on up to which the index is exact, or where `times`
+        is 1, is in memory. Where that fails all its vectors are held in memory at first.
         """
         stored = await self._library.read(lambda reader: reader.stored(number))
-        if stored <= times * self._exact_up_to():
+        most = self._exact_up_to()
+        if stored <= (min(self._small, most) if times == 1 else times * most):
             return
         if await self._restored(model) is not None:
             return
         try:
-            await self._build(number, model, usual, anew=True)
+            await self._build(number, model, usual, anew=True, lists=stored > most)
         except Failed as error:
             log.warning("%s is held in memory for now: %s", model.name, error)
 
-    def _due(self, sight: Sight) -> str | None:
-        form, held = sight.index.form, len(sight.index)
-        most, is_wrong = self._exact_up_to(), form.unsound or sight.index.doubted
+    def _due(self, sight: Sight) -> _Due | None:
+        form, is_wrong = sight.index.form, sight.index.form.unsound or sight.index.doubted
         if self._rests() is not None and not is_wrong:
             return None
-        if held > most and (is_wrong or form.kind == "exact"):
-            return "anew"
-        # Not at once: a folder that goes and comes would have it made time and again.
-        if is_wrong or (form.kind != "exact" and held <= most // 2):
-            return "exact"
-        if form.kind == "exact":
+        held = len(sight.index)
+        kind = self._kind_due(form.kind, held)
+        if is_wrong or kind != form.kind:
+            return _Due(kind, anew=True)
+        if kind == _EXACT or form.unmerged <= max(self._unmerged, held // _PART):
             return None
-        return "merge" if form.unmerged > max(self._unmerged, held // _PART) else None
+        return _Due(kind, anew=False)
 
-    async def _do(self, sight: Sight, due: str) -> None:
+    def _kind_due(self, kind: str, held: int) -> str:
+        """Return the form that so many pictures ask for.
+
+        Not at once a smaller one: a folder that goes and comes would have it made time and again.
+        """
+        most = self._exact_up_to()
+        small = min(self._small, most)
+        if held > (most // 2 if kind == _INVERTED else most):
+            return _INVERTED
+        return _COMPACT if held > (small if kind == _EXACT else small // 2) else _EXACT
+
+    async def _do(self, sight: Sight, due: _Due) -> None:
         number, model = sight.number, sight.model
-        if due == "exact":
+        if due.kind == _EXACT:
             self._show({"what": "loading", "done": 0, "total": len(sight.index)})
             exact, seq = await self._library.read_long(
                 lambda reader: forms.exact(reader, number, model.dim)
             )
             if await self._library.exchange(sight, exact, seq):
                 await self._library.discard(model.key, model.dim)
-                log.info("the index is exact")
+                log.info("the index is in memory")
             self._show(None)
             return
-        await self._build(number, model, sight.index.usual, anew=due == "anew")
+        lists = due.kind == _INVERTED
+        await self._build(number, model, sight.index.usual, anew=due.anew, lists=lists)
         form = await self._restored(model)
         if form is None:
             raise Failed("the index that was built cannot be read: check the disk")
         if await self._library.exchange(sight, form, form.head.seq):
-            log.info("the index has lists: %d pictures", len(sight.index))
+            log.info("the index is %s: %d pictures", form.kind, len(sight.index))
         self._show(None)
 
-    async def _restored(self, model: Model) -> Inverted | None:
+    async def _restored(self, model: Model) -> Stored | None:
         return await self._library.read_long(
             lambda reader: forms.restored(self._catalog, reader, model)
         )
 
-    async def _build(self, number: int, model: Model, usual: Vector | None, *, anew: bool) -> None:
+    async def _build(
+        self, number: int, model: Model, usual: Vector | None, *, anew: bool, lists: bool
+    ) -> None:
         """Let the files be made by a process of their own; raises Failed."""
         of, stored = await self._library.read(
             lambda reader: (forms.owner(reader, model.key, model.dim), reader.stored(number))
         )
         async with self._building:
-            self._ensure_room(stored if anew else 0, model.dim)
+            self._ensure_room(stored if anew or not lists else 0, model.dim, lists=lists)
             self._show({"what": "starting", "done": 0, "total": stored})
             running = self._child = await child.start(
                 "index builder",
@@ -178,7 +211,7 @@ class Upkeep:
             )
             machine.yield_disk(running.pid)
             try:
-                await running.call("build", self._params(of, number, usual, anew=anew))
+                await running.call("build", self._params(of, number, usual, anew=anew, lists=lists))
             except child.Refused as error:
                 raise Failed(f"{self._stays}: {error.text}: free some space") from error
             except child.Died as error:
@@ -193,7 +226,7 @@ class Upkeep:
         return f"the index stays as it is, {self._catalog.parent / 'index'} was not written"
 
     def _params(
-        self, of: Owner, number: int, usual: Vector | None, *, anew: bool
+        self, of: Owner, number: int, usual: Vector | None, *, anew: bool, lists: bool
     ) -> dict[str, Any]:
         return {
             "catalog": os.fsencode(self._catalog),
@@ -202,10 +235,11 @@ class Upkeep:
             "number": number,
             "usual": None if usual is None else usual.astype("float32").tobytes(),
             "anew": anew,
+            "lists": lists,
         }
 
-    def _ensure_room(self, vectors: int, dim: int) -> None:
-        wanted = int(_ROOM * vectors * (2 * dim + _CODE))
+    def _ensure_room(self, vectors: int, dim: int, *, lists: bool) -> None:
+        wanted = int(_ROOM * vectors * (2 * dim + (_CODE if lists else 2 * dim)))
         free = forms.room(self._catalog)
         if free < wanted:
             raise Failed(

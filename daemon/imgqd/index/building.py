@@ -17,6 +17,7 @@ import numpy as np
 from imgqd.index import snapshot
 from imgqd.index.allowed import Ids
 from imgqd.index.codes import PER_LIST, Codes, lists_for
+from imgqd.index.compact import Compact
 from imgqd.index.rows import Half, Rows, RowsWriter
 from imgqd.index.snapshot import Head, Owner
 from imgqd.records import Vector
@@ -49,12 +50,16 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is to be made, and where; `usual` is a usual query's vector, if it is known."""
+    """What is to be made, and where; `usual` is a usual query's vector, if it is known.
+
+    Without `lists` all codes are to be compared.
+    """
 
     folder: Path
     owner: Owner
     usual: Vector | None = None
     anew: bool = False
+    lists: bool = True
 
 
 def build(task: Task, source: Source, report: Report) -> Head:
@@ -63,7 +68,9 @@ def build(task: Task, source: Source, report: Report) -> Head:
     before = snapshot.read(task.folder, task.owner)
     snapshot.tidy(task.folder, before)
     try:
-        if before is not None and not task.anew and _fits(before, source.count()):
+        if not task.lists:
+            head = _compacted(task, source, report)
+        elif before is not None and not task.anew and _fits(before, source.count()):
             head = _merge(task, before, source, report)
         else:
             head = _make(task, source, report)
@@ -76,7 +83,7 @@ def build(task: Task, source: Source, report: Report) -> Head:
 
 
 def _fits(before: Head, count: int) -> bool:
-    return before.trained / _ANEW <= count <= before.trained * _ANEW
+    return before.scale is None and before.trained / _ANEW <= count <= before.trained * _ANEW
 
 
 def _merge(task: Task, before: Head, source: Source, report: Report) -> Head:
@@ -101,31 +108,73 @@ def _merge(task: Task, before: Head, source: Source, report: Report) -> Head:
 
 def _make(task: Task, source: Source, report: Report) -> Head:
     """Write all vectors, train lists on a part of them, and code them."""
-    seq, expected = source.seq(), source.count()
+    seq = source.seq()
+    written = _written(task, source, report)
+    rows = Rows(task.folder / written.name, task.owner.dim, written.largest)
+    report("training", 0, 1)
+    codes, shift = _trained(rows, written.ids, task.usual)
+    _code(codes, rows, written.ids, shift, report)
+    made = len(written.ids), tuple(shift.tolist())
+    return _finish(task, codes, written.name, seq, written.largest, *made)
+
+
+def _compacted(task: Task, source: Source, report: Report) -> Head:
+    """Write all vectors, and code them: in little more time than a merge would take.
+
+    So the codes always reach as far as the vectors do, and no farther.
+    """
+    seq = source.seq()
+    written = _written(task, source, report)
+    rows = Rows(task.folder / written.name, task.owner.dim, written.largest)
+    codes = Compact.between(written.least, written.most, len(written.ids))
+    _code(codes, rows, written.ids, np.float32(0), report)
+    return _finish(task, codes, written.name, seq, written.largest, len(written.ids), ())
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A file of vectors: whose they are, and the least and the largest number at each place."""
+
+    name: str
+    ids: Ids
+    least: Vector
+    most: Vector
+
+    @property
+    def largest(self) -> int:
+        return int(self.ids.max(initial=0))
+
+
+def _written(task: Task, source: Source, report: Report) -> _Written:
+    """Write all vectors; raises ValueError where there are none."""
+    expected, done = source.count(), 0
     name = f"vectors-{secrets.token_hex(4)}.f16"
     writer = RowsWriter(task.folder / name, task.owner.dim)
     blocks: list[Ids] = []
-    done = 0
+    least = np.full(task.owner.dim, np.inf, np.float32)
+    most = -least
     try:
         for images, halves in source.everything():
             writer.put(images, halves)
             blocks.append(images)
+            wide = halves.astype(np.float32)
+            least, most = np.minimum(least, wide.min(axis=0)), np.maximum(most, wide.max(axis=0))
             done += len(images)
             report("writing", done, max(done, expected))
     finally:
         writer.close(keep=True)
-    ids = np.concatenate(blocks) if blocks else np.empty(0, np.int64)
-    largest = int(ids.max(initial=0))
-    if len(ids) == 0:
+    if not blocks:
         raise ValueError("there are no vectors to make an index of")
-    rows = Rows(task.folder / name, task.owner.dim, largest)
-    report("training", 0, 1)
-    codes, shift = _trained(rows, ids, task.usual)
+    return _Written(name, np.concatenate(blocks), least, most)
+
+
+def _code(
+    codes: Codes | Compact, rows: Rows, ids: Ids, shift: Vector | np.float32, report: Report
+) -> None:
     for start in range(0, len(ids), _CODED):
         block = ids[start : start + _CODED]
         codes.add(block, rows.vectors(block) + shift)
         report("coding", start + len(block), len(ids))
-    return _finish(task, codes, name, seq, largest, len(ids), tuple(shift.tolist()))
 
 
 def _trained(rows: Rows, ids: Ids, usual: Vector | None) -> tuple[Codes, Vector]:
@@ -159,7 +208,7 @@ def _sampled(ids: Ids, most: int) -> Ids:
 
 def _finish(
     task: Task,
-    codes: Codes,
+    codes: Codes | Compact,
     rows: str,
     seq: int,
     largest: int,
@@ -171,8 +220,9 @@ def _finish(
     codes.save(path)
     with path.open("rb+") as file:
         snapshot.flush(file)
+    scale = codes.scale if isinstance(codes, Compact) else None
     # FAISS may write to a full disk without a word: what lies there is read once more.
-    if len(Codes.load(path)) != len(codes):
+    if len(Codes.load(path) if scale is None else Compact.load(path, scale)) != len(codes):
         raise OSError(f"{name} was not written whole")
     head = Head(
         task.owner,
@@ -184,6 +234,7 @@ def _finish(
         snapshot.file_sum(path),
         rows,
         shift,
+        scale,
     )
     snapshot.write(task.folder, head)
     return head

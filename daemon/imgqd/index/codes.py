@@ -2,7 +2,7 @@
 
 RaBitQ keeps one bit a dimension and a few factors (about 90 bytes a picture of 512
 numbers), and FAISS compares 32 codes at a time. What it finds is near, not exact:
-`Inverted` compares the candidates' own vectors. Measured against PQ64x4fs in
+`Stored` compares the candidates' own vectors. Measured against PQ64x4fs in
 benchmarks/codes.py; benchmarks/scale.py holds the numbers below to what they promise.
 """
 
@@ -61,6 +61,10 @@ def lists_for(count: int) -> int:
 
 class Codes:
     """Codes of (image id, unit vector); ids are the catalog's, each at most once."""
+
+    kind: Final = "inverted"
+    listed: Final = 20_000
+    """So many are compared one by one: reading them from the disk's cache takes 10 ms."""
 
     def __init__(self, held: faiss.IndexIVF) -> None:
         self._faiss = held

@@ -25,7 +25,7 @@ _ASK_AGAIN: Final = 20
 
 
 class Form(Protocol):
-    """How vectors are held and searched; `exact` and `inverted` are the two."""
+    """How vectors are held and searched; `exact` and `stored` are the two."""
 
     @property
     def kind(self) -> str:

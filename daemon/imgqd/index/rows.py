@@ -1,4 +1,4 @@
-"""Every vector of the large form on the disk, as float16: the row of image n is the n-th.
+"""Every vector of a form with codes, on the disk, as float16: the row of image n is the n-th.
 
 Rules of this file:
 
@@ -80,6 +80,12 @@ class Rows:
         self._slots = [[self._between(row, row + 1)] for row in range(_BLOCK)]
         self.lost = False
         """Whether a row was met that is not what was written."""
+
+    def foresee(self) -> None:
+        """Let the system read all of it beforehand, in one go and while we do something else."""
+        if hasattr(os, "posix_fadvise"):  # macOS has none
+            with contextlib.suppress(OSError):
+                os.posix_fadvise(self._file, 0, 0, os.POSIX_FADV_WILLNEED)
 
     def vectors(self, images: Ids) -> Vector:
         """Return the vectors of images that have one, shape (n, dim), as float32."""

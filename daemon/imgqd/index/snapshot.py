@@ -1,4 +1,4 @@
-"""The large form's files: what makes it start fast, and nothing that is not in the catalog.
+"""The files of codes and vectors: what makes it start fast, and nothing that is not in the catalog.
 
 `head.json` names the two others and says of which catalog, model and moment they are.
 It is written last, and renamed into place: a crash, a full disk or `kill -9` leaves
@@ -13,10 +13,12 @@ import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO, Final, TextIO
+from typing import Any, BinaryIO, Final, TextIO
+
+from imgqd.index.compact import Scale
 
 _HEAD: Final = "head.json"
-_VERSION: Final = 1
+_VERSION: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Head:
     """A snapshot: all changes of the catalog up to `seq` are in it.
 
     `trained` is the number of vectors that the lists were made for, `shift` was added to
-    each of them before it was coded.
+    each of them before it was coded. With a `scale` there are no lists: all codes are compared.
     """
 
     owner: Owner
@@ -50,6 +52,7 @@ class Head:
     codes_sum: str
     rows: str
     shift: tuple[float, ...]
+    scale: Scale | None = None
 
 
 def read(folder: Path, owner: Owner) -> Head | None:
@@ -59,6 +62,7 @@ def read(folder: Path, owner: Owner) -> Head | None:
         fields = told["head"] | {
             "owner": Owner(**told["head"]["owner"]),
             "shift": tuple(told["head"]["shift"]),
+            "scale": _scale(told["head"]["scale"]),
         }
         head = Head(**fields)
         is_whole = told["version"] == _VERSION and told["sum"] == _sum(told["head"])
@@ -71,6 +75,12 @@ def read(folder: Path, owner: Owner) -> Head | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return head
+
+
+def _scale(told: dict[str, Any] | None) -> Scale | None:
+    if told is None:
+        return None
+    return Scale(tuple(told["middle"]), tuple(told["step"]), float(told["longest"]))
 
 
 def write(folder: Path, head: Head) -> None:

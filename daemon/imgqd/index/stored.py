@@ -1,11 +1,12 @@
-"""The large form: codes in memory, vectors on the disk, and what is new beside them.
+"""Codes in memory, vectors on the disk, and what is new beside them.
 
 Rules of this file:
 
 - Codes tell who may be near; the order comes from the vectors themselves, which are
-  the catalog's own numbers. So an answer's cosines are those of the exact form.
+  the catalog's own numbers. So an answer's cosines are those of the exact form, and
+  with codes that miss nobody (`Compact`) so is the answer.
 - What was added since the snapshot lies beside it in the exact form, `_fresh`. What
-  was removed or replaced since is dead: its bit in `_alive` is cleared. Both are in
+  was removed or replaced since is dead: its bit in `_packed` is cleared. Both are in
   the next answer, and are merged by whoever makes the next snapshot.
 - A filter that few pictures meet is searched exactly. One that many meet is looked for
   among the codes; where it is all but everything, `search` asks for the nearest instead.
@@ -22,14 +23,11 @@ import numpy as np
 from imgqd.index import snapshot
 from imgqd.index.allowed import Allowed, Ids, Members
 from imgqd.index.codes import Codes
+from imgqd.index.compact import Compact
 from imgqd.index.exact import Exact, Scores
 from imgqd.index.rows import Rows, merged
 from imgqd.index.snapshot import Head, Owner
 from imgqd.records import Vector
-
-_LISTED: Final = 20_000
-"""So many pictures are compared one by one: reading them from the disk's cache takes 10 ms."""
-
 
 _ALIVE: Final = 0.75
 """Where less of the candidates are alive, only the living are asked for: that takes longer."""
@@ -38,20 +36,20 @@ _FEW: Final = 0.01
 """The least part by which it is told how far around a query is looked."""
 
 
-class Inverted:
+class Stored:
     """A set of (image id, unit vector) of which most lie in a snapshot's files.
 
-    `listed` is the number of pictures up to which a filter is answered exactly.
+    `listed` is the number of pictures up to which a filter's are compared one by one.
     """
 
-    kind: Final = "inverted"
-
-    def __init__(self, head: Head, codes: Codes, rows: Rows, listed: int = _LISTED) -> None:
+    def __init__(
+        self, head: Head, codes: Codes | Compact, rows: Rows, listed: int | None = None
+    ) -> None:
         self.head = head
         self.dim = head.owner.dim
         self._codes = codes
         self._rows = rows
-        self._listed = listed
+        self._listed = codes.listed if listed is None else listed
         self._members = Members()
         self._members.put(codes.ids())
         self._packed = np.packbits(self._members.bits, bitorder="little")
@@ -59,16 +57,18 @@ class Inverted:
         self._fresh = Exact(self.dim)
 
     @classmethod
-    def open(cls, folder: Path, owner: Owner, listed: int = _LISTED) -> Self | None:
+    def open(cls, folder: Path, owner: Owner, listed: int | None = None) -> Self | None:
         """Return what a folder's snapshot holds, None where there is none that can be used."""
         head = snapshot.read(folder, owner)
         if head is None:
             return None
         try:
-            codes = Codes.load(folder / head.codes)
+            codes = load(folder, head)
             rows = Rows(folder / head.rows, owner.dim, head.largest)
         except (OSError, ValueError):
             return None
+        if head.scale is not None:
+            rows.foresee()
         return cls(head, codes, rows, listed) if len(codes) == head.count else None
 
     def __len__(self) -> int:
@@ -76,6 +76,11 @@ class Inverted:
 
     def __contains__(self, image: int) -> bool:
         return image in self._members or image in self._fresh
+
+    @property
+    def kind(self) -> str:
+        """The name of its codes: `compact`, which miss nobody, or `inverted`."""
+        return self._codes.kind
 
     @property
     def unsound(self) -> bool:
@@ -108,6 +113,10 @@ class Inverted:
 
     def _near(self, query: Vector, count: int) -> Ids:
         """Return candidates among all that are alive."""
+        if isinstance(self._codes, Compact):
+            living = len(self._codes) - self._dead
+            among = self._packed if self._dead else None
+            return self._codes.near(query, count, among, living / max(1, len(self._codes)))
         found = self._codes.near(query, count)
         alive = self._members.of(found)
         share = len(alive) / max(1, len(found))
@@ -125,7 +134,7 @@ class Inverted:
         bits[wanted] = True
         packed = np.packbits(bits, bitorder="little")
         found = self._codes.near(query, count, packed, len(wanted) / len(self._codes))
-        if len(found) >= min(2 * count, len(wanted)):
+        if isinstance(self._codes, Compact) or len(found) >= min(2 * count, len(wanted)):
             return found
         return wanted
 
@@ -152,3 +161,9 @@ class Inverted:
         np.bitwise_and.at(self._packed, gone >> 3, ~(1 << (gone & 7)).astype(np.uint8))
         self._dead += len(gone)
         return len(gone)
+
+
+def load(folder: Path, head: Head) -> Codes | Compact:
+    """Return a snapshot's codes; raises ValueError or OSError where they cannot be read."""
+    path = folder / head.codes
+    return Codes.load(path) if head.scale is None else Compact.load(path, head.scale)

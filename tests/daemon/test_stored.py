@@ -1,4 +1,4 @@
-"""The large form answers as the exact one does, whatever came, went, was merged or was cut off."""
+"""Codes with vectors on the disk answer as the exact form does, whatever came, went or broke."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from imgqd.index import (
     Half,
     Ids,
     Index,
-    Inverted,
     Owner,
+    Stored,
     Task,
     build,
     snapshot,
@@ -37,7 +37,8 @@ LARGE, WIDE = 6000, 256
 class Lists:
     """A shelf, and its index in the large form: carried over as the daemon does it."""
 
-    def __init__(self, base: Path, listed: int = 20_000) -> None:
+    def __init__(self, base: Path, listed: int = 20_000, *, lists: bool = True) -> None:
+        self.lists = lists
         self.shelf = Shelf(base, "one", "two")
         self.listed = listed
         self.index = Index(DIM)
@@ -52,9 +53,9 @@ class Lists:
         return forms.owner(self.shelf.reader, MODEL.key, DIM)
 
     @property
-    def form(self) -> Inverted:
+    def form(self) -> Stored:
         form = self.index.form
-        assert isinstance(form, Inverted)
+        assert isinstance(form, Stored)
         return form
 
     def unsound(self) -> bool:
@@ -91,6 +92,7 @@ class Lists:
                 "number": self.shelf.model,
                 "usual": vector_of(b"a usual query").tobytes(),
                 "anew": anew,
+                "lists": self.lists,
             },
         )
 
@@ -131,9 +133,9 @@ class Lists:
         self.shelf.close()
 
 
-@pytest.fixture
-def lists(tmp_path: Path) -> Iterator[Lists]:
-    lists = Lists(tmp_path)
+@pytest.fixture(params=["inverted", "compact"])
+def lists(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Lists]:
+    lists = Lists(tmp_path, lists=request.param == "inverted")
     yield lists
     lists.close()
 
@@ -169,12 +171,16 @@ steps = st.lists(
 
 
 @settings(max_examples=30, deadline=None)
-@given(steps=steps, listed=st.sampled_from([0, 3, 20_000]))
+@given(
+    steps=steps,
+    listed=st.sampled_from([0, 3, 20_000]),
+    kind=st.sampled_from(["inverted", "compact"]),
+)
 def test_any_order_of_changes_builds_and_restarts_agrees_with_the_catalog(
-    steps: list[tuple[str, int, int]], listed: int
+    steps: list[tuple[str, int, int]], listed: int, kind: str
 ) -> None:
     with TemporaryDirectory() as base:
-        lists = Lists(Path(base), listed)
+        lists = Lists(Path(base), listed, lists=kind == "inverted")
         for number in range(4):
             lists.put(f"{'one' if number % 2 else 'two'}/{number}.png", b"%d" % number)
         lists.build()
@@ -190,7 +196,7 @@ def test_any_order_of_changes_builds_and_restarts_agrees_with_the_catalog(
             elif step == "restart":
                 lists.restart()
             elif step == "forget":
-                if isinstance(lists.index.form, Inverted):
+                if isinstance(lists.index.form, Stored):
                     lists.shelf.writer.forget_touched(lists.form.head.seq, lists.shelf.model)
             elif len(lists.truth()):
                 lists.build(anew=step == "anew")
@@ -211,6 +217,7 @@ def test_what_comes_and_goes_is_in_the_next_answer(lists: Lists) -> None:
     lists.check()
 
 
+@pytest.mark.parametrize("lists", ["inverted"], indirect=True)
 def test_a_merge_takes_in_what_changed_and_no_more(lists: Lists) -> None:
     fill(lists, 300)
     lists.build()
@@ -229,6 +236,7 @@ def test_a_merge_takes_in_what_changed_and_no_more(lists: Lists) -> None:
     lists.check()
 
 
+@pytest.mark.parametrize("lists", ["inverted"], indirect=True)
 def test_lists_are_made_anew_once_the_library_has_doubled(lists: Lists) -> None:
     fill(lists, 200)
     lists.build()
@@ -280,7 +288,7 @@ def test_a_snapshot_that_is_damaged_is_none(
 def test_a_snapshot_of_another_catalog_or_model_is_none(lists: Lists) -> None:
     fill(lists, 100)
     lists.build()
-    assert Inverted.open(lists.folder, Owner(lists.owner.catalog, "another", DIM)) is None
+    assert Stored.open(lists.folder, Owner(lists.owner.catalog, "another", DIM)) is None
     lists.shelf.writer.remember("catalog", "another")
     assert not lists.restart()
 
@@ -430,8 +438,8 @@ def made(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def opened(folder: Path, listed: int = 20_000) -> Inverted:
-    form = Inverted.open(folder, Owner("c", "m", WIDE), listed)
+def opened(folder: Path, listed: int = 20_000) -> Stored:
+    form = Stored.open(folder, Owner("c", "m", WIDE), listed)
     assert form is not None
     return form
 
