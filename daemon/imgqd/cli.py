@@ -14,21 +14,23 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from imgq import paths
 
 try:
     from imgqd import config
     from imgqd.socketfile import SocketTrouble
-    from imgqd.supervisor import Supervisor
 except ModuleNotFoundError as missing:
     sys.exit(f"imgqd: {missing.name} is not installed: pip install 'imgq[daemon]'")
+
+if TYPE_CHECKING:
+    from imgqd.supervisor import Supervisor
 
 _BEGINNINGS: Final = 3
 """How often in a row the daemon begins again with a new catalog before it ends."""
 
-_BLAS: Final = "OPENBLAS_NUM_THREADS"
+_THREADS: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
 
 _SOON: Final = 300.0
 """Seconds within which damage that comes again counts as in a row."""
@@ -65,33 +67,36 @@ def main() -> int:
     # A watchdog ends a process that is stuck by SIGABRT: then the journal has where. Of one
     # thread only: those that run meanwhile can crash whoever writes down where they are.
     faulthandler.enable(_STDERR, all_threads=False)
+    # Half a second of FAISS and NumPy that a mistake in the settings need not wait for.
+    with _one_thread():
+        from imgqd import app, supervisor  # noqa: F401, PLC0415
     try:
-        supervisor = Supervisor.of()
+        return _run(settings, path, supervisor.Supervisor.of())
     except SocketTrouble as error:
         return _fail(str(error), 4)
-    return _run(settings, path, supervisor)
 
 
 @contextlib.contextmanager
 def _one_thread() -> Iterator[None]:
-    """Load NumPy's OpenBLAS so that a query is one thread's work: others only wait for cores.
+    """Load NumPy's OpenBLAS and FAISS's OpenMP so that a query is one thread's work.
 
-    It is told by the environment, which no other process is to inherit.
+    Others would only wait for cores, and OpenMP's turn while they wait. FAISS's own
+    `omp_set_num_threads` holds for the thread that calls it, and many search. It is told by
+    the environment, which no other process is to inherit.
     """
-    before = os.environ.get(_BLAS)
-    os.environ[_BLAS] = "1"
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
     try:
         yield
     finally:
-        os.environ.pop(_BLAS)
-        if before is not None:
-            os.environ[_BLAS] = before
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
 
 
 def _run(settings: config.Settings, path: Path, supervisor: Supervisor) -> int:
-    # Half a second of FAISS and NumPy that a mistake in the settings need not wait for.
-    with _one_thread():
-        from imgqd import alone, app  # noqa: PLC0415
+    from imgqd import alone, app  # noqa: PLC0415
     from imgqd.catalog import CatalogDamaged, CatalogError  # noqa: PLC0415
 
     in_a_row = 0

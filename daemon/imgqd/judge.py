@@ -97,11 +97,17 @@ class Judge:
 
     def relevance(self, score: float) -> float:
         """Return 0 to 1, never less for a higher score."""
+        return self.relevances([score])[0]
+
+    def relevances(self, scores: Sequence[float]) -> list[float]:
+        """Return the relevance of each score: of hundreds in little more time than of one."""
         if self.steep <= 0:
-            return 0.5
-        surplus = max(-50.0, min(50.0, (score - self.level) / self.steep))
-        explained = np.interp(score, self.scores, self.chance) if len(self.scores) else 0.0
-        return float((1 - explained) / (1 + math.exp(-surplus)))
+            return [0.5] * len(scores)
+        given = np.asarray(scores, np.float64)
+        surplus = np.clip((given - self.level) / self.steep, -50, 50)
+        explained = np.interp(given, self.scores, self.chance) if len(self.scores) else 0.0
+        found: list[float] = ((1 - explained) / (1 + np.exp(-surplus))).tolist()
+        return found
 
 
 NOTHING: Final = Judge(0.0, 0.0, np.empty(0), np.empty(0))

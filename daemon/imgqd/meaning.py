@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
 import numpy as np
 
@@ -21,6 +22,9 @@ from imgqd.query import sql as compiled
 from imgqd.records import Stamp, Vector, shown
 from imgqd.search import Wanted
 from imgqd.server import Problem
+
+_SHORT: Final = 200
+"""Letters that are understood sooner than another thread has begun with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,11 @@ class Meaning:
         if not typed and like is None:
             raise Problem("usage", "an empty query: say what the pictures show, or name a file")
         now = datetime.now()  # noqa: DTZ005 - a wall clock's
-        query = await asyncio.to_thread(parse, typed, now, has_picture=like is not None)
+        has_picture = like is not None
+        if len(typed) <= _SHORT:
+            query = parse(typed, now, has_picture=has_picture)
+        else:
+            query = await asyncio.to_thread(parse, typed, now, has_picture=has_picture)
         return Line(typed, like, query)
 
     async def wanted(self, line: Line) -> Wanted:

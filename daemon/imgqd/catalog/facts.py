@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import Final
+from typing import Any, Final
 
 from imgqd.records import Metadata, Picture
 
@@ -66,18 +66,15 @@ def store(
     return int(image)
 
 
-def metadata(row: tuple[object, ...]) -> Metadata:
+def metadata(row: tuple[Any, ...]) -> Metadata:
     """Return the metadata in the columns `COLUMNS`; of a file without an image all are None."""
-    *fields, screenshot, frames, words = row
-    keywords = tuple(str(words).split("\n")) if words else ()
-    names = (
-        "taken", "taken_offset", "taken_from", "camera", "lens",
-        "latitude", "longitude", "rating", "title", "description", "software",
-    )  # fmt: skip
-    said: dict[str, object] = dict(zip(names, fields, strict=True))
+    (
+        taken, taken_offset, taken_from, camera, lens, latitude, longitude, rating,
+        title, description, software, screenshot, frames, words,
+    ) = row  # fmt: skip
+    # By place and not by name: an answer has some hundreds of these.
     return Metadata(
-        **said,  # type: ignore[arg-type]  # as STRICT tables have them
-        is_screenshot=bool(screenshot),
-        frames=int(str(frames or 1)),
-        keywords=keywords,
-    )
+        taken, taken_offset, taken_from, camera, lens, latitude, longitude, rating,
+        tuple(words.split("\n")) if words else (),
+        title, description, software, bool(screenshot), frames or 1,
+    )  # fmt: skip

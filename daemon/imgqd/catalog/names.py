@@ -78,6 +78,6 @@ def _phrase(text: str) -> str | None:
 
 
 def _found(row: tuple[Any, ...]) -> Found:
-    image, folder, name, size, mtime_ns, form, width, height, *said = row
+    image, folder, name, size, mtime_ns, form, width, height = row[:8]
     path = os.path.join(folder, name)
-    return Found(image or 0, path, size, mtime_ns, form, width, height, metadata(tuple(said)))
+    return Found(image or 0, path, size, mtime_ns, form, width, height, metadata(row[8:]))
