@@ -33,6 +33,8 @@ _LIGHT: Final = {
     **ENVIRONMENT,
     # One heap for all threads: what one has freed is there for the next.
     "MALLOC_ARENA_MAX": "1",
+    # Nothing is multiplied by NumPy here.
+    "OPENBLAS_NUM_THREADS": "1",
 }
 
 _UNEXPORTED: Final = "its light encoder is being made"

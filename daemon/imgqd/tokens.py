@@ -7,14 +7,12 @@ written down by the exporter. `tests/model/test_tokens.py` compares both sides.
 
 from __future__ import annotations
 
-import html
 import string
 from collections.abc import Callable
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-import ftfy
 import regex
 from tokenizers import models
 
@@ -39,7 +37,7 @@ class Tokens:
 
     def __init__(self, folder: Path, clean: str, context: int) -> None:
         vocabulary, merges = str(folder / exports.VOCABULARY), str(folder / exports.MERGES)
-        self._pairs = models.BPE.from_file(vocabulary, merges, end_of_word_suffix="</w>")
+        self._pairs = models.BPE.from_file(vocabulary, merges, end_of_word_suffix="</w>", cache_capacity=0)
         self._clean = CLEANERS[clean]
         self._context = context
         self._letters = letters()
@@ -78,6 +76,13 @@ def letters() -> list[str]:
 
 
 def _basic(text: str) -> str:
+    if text.isascii() and text.isprintable() and "&" not in text:
+        return text.strip()  # there is nothing to mend
+    # 4 MB that most people never need.
+    import html  # noqa: PLC0415
+
+    import ftfy  # noqa: PLC0415
+
     return html.unescape(html.unescape(ftfy.fix_text(text))).strip()
 
 

@@ -12,11 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from huggingface_hub import constants, try_to_load_from_cache
-from huggingface_hub.errors import HFValidationError
-from huggingface_hub.file_download import repo_folder_name
-
-from imgqd import digests, modelfiles, presets
+from imgqd import digests, hubcache, modelfiles, presets
 
 log = logging.getLogger(__name__)
 
@@ -69,8 +65,6 @@ def cached(name: str) -> dict[str, Path]:
         return modelfiles.collect(name, lambda file: held(file, name))
     except modelfiles.UnknownModel as error:
         raise MissingWeights(str(error)) from error
-    except HFValidationError as error:
-        raise MissingWeights(f"{name} names no repository: write hf-hub:ORG/NAME") from error
 
 
 def blob_name(path: Path) -> str:
@@ -95,13 +89,15 @@ def _in_folder(folder: Path, mend: str) -> Weights:
 
 def held(file: modelfiles.HubFile, model: str) -> Path | None:
     """Return a model's file in the cache, None for an optional one; raises MissingWeights."""
+    if not hubcache.is_name(file.repo):
+        raise MissingWeights(f"{model} names no repository: write hf-hub:ORG/NAME")
     for name in file.names:
         for revision in _revisions(file.repo):
-            path = try_to_load_from_cache(file.repo, name, revision=revision)
-            if not isinstance(path, str):
+            path = hubcache.held(file.repo, name, revision)
+            if path is None:
                 continue
-            if digests.matches(Path(path), blob_name(Path(path))):
-                return Path(path)
+            if digests.matches(path, blob_name(path)):
+                return path
             raise MissingWeights(f"{path} is damaged: mend it with: imgqctl model pull {model}")
     if file.optional:
         return None
@@ -116,7 +112,6 @@ def _revisions(repo: str) -> list[str]:
     Any program that asks for some file of the repository moves "main" to a version
     that may hold nothing but that file; the weights are still there, under the old one.
     """
-    storage = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=repo, repo_type="model")
-    snapshots = storage / "snapshots"
+    snapshots = hubcache.folder(repo) / "snapshots"
     others = sorted(path.name for path in snapshots.iterdir()) if snapshots.is_dir() else []
     return ["main", *others]

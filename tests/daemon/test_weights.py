@@ -24,6 +24,7 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     hub = str(tmp_path / "hub")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", hub)
+    monkeypatch.setenv("HF_HUB_CACHE", os.fspath(hub))
 
 
 @pytest.fixture
