@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -40,6 +41,8 @@ _FAR: Final = "a half, all of them far"
 
 def main() -> None:
     """Ask the same question with and without filters, by turns, and print what each took."""
+    # Before numpy and faiss, as the daemon does.
+    os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     told = arguments("filters beside the unfiltered search", pictures=200_000)
     with places() as base:
         table = asyncio.run(_measured(base / "catalog.sqlite3", told.pictures))

@@ -34,6 +34,9 @@ _PLACES: Final = ("in the snow", "at night", "on a beach", "", "in front of a wh
 _PACE: Final = 0.02
 """Seconds between an answer and the next question."""
 
+_IN_MEMORY: Final = 20_000
+"""Pictures whose vectors the daemon holds in memory: beyond, it makes files first."""
+
 _CROWD: Final = 20_000
 _NEAREST: Final = 20
 
@@ -68,10 +71,10 @@ def main() -> None:
         f"random weights, its texts encoded by {encoder['by']} in {encoder['precision']}. "
         f"{told.asked} questions of two to eight words that were never asked, each followed by one "
         f"that was, {_PACE * 1000:g} ms apart, 20 results each, over the socket. The daemon is "
-        f"started {told.starts} times on the same catalog. At rest it is watched for "
-        f"{told.seconds} s; memory is proportional (PSS). The loss is that of the everyday "
-        f"phrases, held against open_clip's vectors of them; the nearest are of {_CROWD:,} random "
-        f"vectors."
+        f"started {told.starts} times on the same catalog, with the index's files. At rest "
+        f"it is watched for {told.seconds} s; memory is proportional (PSS). The loss is that of "
+        f"the everyday phrases, held against open_clip's vectors of them; the nearest are of "
+        f"{_CROWD:,} random vectors."
     )
     idle, figures = _idle(before, after, told.seconds)
     figures |= {
@@ -91,6 +94,14 @@ def _fill(house: House, count: int) -> None:
         house.wait(lambda status: (status.model["text"] or {}).get("by") == "onnxruntime")
         house.stop()
     grow_imgq(house.catalog, house.pictures, files(house.pictures / "grown", count))
+    form = "compact" if count > _IN_MEMORY else "exact"
+    with running(house):
+        house.wait(lambda status: _at_rest(status.model["index"], form))
+        house.stop()
+
+
+def _at_rest(index: dict[str, Any] | None, form: str) -> bool:
+    return index is not None and index["form"] == form and index["work"] is None
 
 
 def _first_answer(house: House, turn: int) -> float:

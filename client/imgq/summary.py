@@ -138,8 +138,9 @@ def _index(index: object) -> str | None:
     """Return what is unusual about the index, None where it is exact and nothing is done."""
     if not isinstance(index, Mapping):
         return None
-    words = [] if index.get("form") == "exact" else [str(index.get("form"))]
-    if isinstance(unmerged := index.get("unmerged"), int) and unmerged:
+    is_exact = index.get("form") in ("exact", "compact")
+    words = [] if is_exact else [str(index.get("form"))]
+    if isinstance(unmerged := index.get("unmerged"), int) and unmerged and not is_exact:
         words.append(f"{counted(unmerged, 'change')} beside it")
     if isinstance(work := index.get("work"), Mapping):
         done, total = work.get("done"), work.get("total")

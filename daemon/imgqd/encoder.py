@@ -10,7 +10,7 @@ import logging
 import sys
 from typing import TYPE_CHECKING, Any
 
-from imgqd import exports, presets, serving, weights
+from imgqd import exports, pages, presets, serving, weights
 from imgqd.serving import Fault
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ class Encoder:
         try:
             self._light = Light(folder, manifest, found.path)
             self._light.vector("warm up")
+            pages.let_go_of_code()
         except Exception as error:
             # onnxruntime raises whatever its parts raise; torch may know better.
             log.warning("loading %s", folder, exc_info=True)

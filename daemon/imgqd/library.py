@@ -25,7 +25,7 @@ from typing import Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from imgqd import forms, machine
+from imgqd import forms, machine, pages
 from imgqd.bell import Bell
 from imgqd.catalog import (
     CatalogDamaged,
@@ -224,6 +224,7 @@ class Library:
             form, _ = forms.exact(self._mirror, number, model.dim)
         index = Index(model.dim, form)
         machine.give_memory_back()
+        pages.let_go_of_code()
         took = time.monotonic() - began
         log.info("%d vectors of %s, %s, in %.1f s", len(index), model.name, form.kind, took)
         if phrases is not None:

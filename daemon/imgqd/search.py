@@ -38,8 +38,9 @@ _SURE: Final = 1.25
 _DEAR: Final = 6
 """To ask about a picture costs so much more than to list one, and to search among those."""
 
-_AHEAD: Final = 4000
-"""The nearest pictures that are looked for at least: FAISS gives 4,000 as fast as 300."""
+_AHEAD: Final = 1000
+"""The nearest pictures that are looked for at least: two blocks of them where the first does
+not suffice. More would take longer to read from the disk than a list of all that meet."""
 
 _BY_RELEVANCE: Final = Sort("relevance")
 

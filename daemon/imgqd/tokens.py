@@ -37,7 +37,9 @@ class Tokens:
 
     def __init__(self, folder: Path, clean: str, context: int) -> None:
         vocabulary, merges = str(folder / exports.VOCABULARY), str(folder / exports.MERGES)
-        self._pairs = models.BPE.from_file(vocabulary, merges, end_of_word_suffix="</w>", cache_capacity=0)
+        self._pairs = models.BPE.from_file(
+            vocabulary, merges, end_of_word_suffix="</w>", cache_capacity=0
+        )
         self._clean = CLEANERS[clean]
         self._context = context
         self._letters = letters()

@@ -67,6 +67,7 @@ def test_words_that_torch_encodes_say_why_and_others_are_not_mentioned() -> None
             {"form": "exact", "unmerged": 0, "work": {"what": "coding", "done": 3, "total": 12}},
             "index     coding 25 %",
         ),
+        ({"form": "compact", "unmerged": 3, "work": None}, None),
         ({"form": "inverted", "unmerged": 0, "work": None}, "index     inverted"),
         (
             {"form": "inverted", "unmerged": 1, "work": {"what": "novel", "done": 0, "total": 0}},

@@ -22,9 +22,9 @@ pytestmark = pytest.mark.system
 
 
 class Scene:
-    """A library of written-down pictures whose index is exact up to `most` of them."""
+    """A library whose index is in memory up to `small` pictures, and has lists beyond `most`."""
 
-    def __init__(self, base: Path, most: int) -> None:
+    def __init__(self, base: Path, most: int, small: int) -> None:
         self.base = base
         self.bell = Bell()
         self.most = most
@@ -37,6 +37,7 @@ class Scene:
             self.bell,
             lambda: self.most,
             lambda: self.rests,
+            small=small,
             unmerged=5,
             retry=0.01,
         )
@@ -128,9 +129,11 @@ class Scene:
         return folder
 
 
-def play(base: Path, scene: Callable[[Scene], Awaitable[None]], most: int = 20) -> None:
+def play(
+    base: Path, scene: Callable[[Scene], Awaitable[None]], most: int = 20, small: int = 20
+) -> None:
     async def played() -> None:
-        one = Scene(base, most)
+        one = Scene(base, most, small)
         task = await one.begin()
         try:
             await asyncio.wait_for(scene(one), 100)
@@ -156,6 +159,57 @@ def test_an_index_that_grows_gets_lists_and_is_exact_again_when_it_shrank(tmp_pa
         assert not any((one.base / "index").iterdir())
 
     play(tmp_path, scene)
+
+
+def test_an_index_between_small_and_large_is_compact_and_answers_exactly(tmp_path: Path) -> None:
+    async def scene(one: Scene) -> None:
+        await one.put(*range(11))
+        await one.has("compact")
+        assert "coding" in one.works
+        one.check()
+        await one.drop(3, 4)
+        await one.put(100)
+        one.check()
+        assert one.upkeep.row() == {"form": "compact", "unmerged": 3, "work": None}
+        await one.put(*range(11, 14))
+        await one.until(lambda: one.upkeep.row() == _compact(0))
+        one.check()
+        await one.put(*range(14, 28))
+        await one.has("inverted")
+        one.check()
+        await one.drop(*range(5, 16))
+        await one.drop(*range(16, 22))
+        await one.has("compact")
+        one.check()
+        await one.drop(*range(22, 28), 100, 1)
+        await one.has("exact")
+        one.check()
+        assert not any((one.base / "index").iterdir())
+
+    play(tmp_path, scene, most=25, small=10)
+
+
+def test_a_compact_index_goes_on_after_a_restart_and_grows_with_its_bound(tmp_path: Path) -> None:
+    async def scene(one: Scene) -> None:
+        await one.put(*range(15))
+        await one.has("compact")
+        await one.put(50)
+
+    play(tmp_path, scene, most=25, small=10)
+
+    async def again(one: Scene) -> None:
+        assert one.upkeep.row() == _compact(1)
+        one.check()
+        one.most = 12
+        one.bell.ring()
+        await one.has("inverted")
+        one.check()
+
+    play(tmp_path, again, most=25, small=10)
+
+
+def _compact(unmerged: int) -> dict[str, Any]:
+    return {"form": "compact", "unmerged": unmerged, "work": None}
 
 
 def test_changes_while_lists_are_made_are_in_every_answer(

@@ -60,8 +60,11 @@ class Compact:
     listed: Final = 2000
     """So many are compared one by one in the time that all codes take."""
 
-    def __init__(self, held: faiss.IndexIDMap, scale: Scale) -> None:
+    def __init__(
+        self, held: faiss.IndexIDMap, scale: Scale, flat: faiss.Index | None = None
+    ) -> None:
         self._faiss = held
+        self._flat = flat  # FAISS only points to what it was not made with
         self._middle = np.array(scale.middle, np.float32)
         self._step = np.array(scale.step, np.float32)
         self._longest = scale.longest
@@ -78,10 +81,9 @@ class Compact:
         # As large as it will be from the start: else it doubles, and leaves holes behind.
         flat.codes.resize(expected * flat.code_size)
         flat.codes.resize(0)
-        held = faiss.IndexIDMap(flat)
-        codes = cls(held, Scale(tuple(((least + largest) / 2).tolist()), tuple(step.tolist()), 0.0))
-        codes._flat = flat  # FAISS only points to it
-        return codes
+        middle = (least + largest) / 2
+        scale = Scale(tuple(middle.tolist()), tuple(step.tolist()), 0.0)
+        return cls(faiss.IndexIDMap(flat), scale, flat)
 
     @classmethod
     def load(cls, path: Path, scale: Scale) -> Self:
@@ -143,16 +145,16 @@ class Compact:
             if ahead == 0:
                 return np.empty(0, np.int64)
             products, found = self._faiss.search(asked, ahead, params=how)
-            ids, near = found[0], products[0]
-            is_last = ahead == len(self) or ids[-1] < 0
-            taken = ids >= 0 if among is None else _are_set(among, ids)
-            ids, least = ids[taken], near[-1]
-            near = near[taken]
+            is_last = ahead == len(self) or bool(found[0, -1] < 0)
+            taken = found[0] >= 0 if among is None else _are_set(among, found[0])
+            ids: Ids = found[0][taken]
+            near, least = products[0][taken], float(products[0, -1])
             if len(ids) >= count:
                 # As many are at least so near, whatever their errors: less may be, too.
                 bound = near[count - 1] - 2 * doubt
                 if is_last or least < bound:
-                    return ids[near >= bound]
+                    near_enough: Ids = ids[near >= bound]
+                    return near_enough
             elif is_last:
                 return ids
             ahead *= _AHEAD
