@@ -132,7 +132,7 @@ CHECKS: Final[Mapping[str, Callable[[object], Any]]] = {
     "server.requests": number(2, 256),
     "server.stall": stall,
     "server.max_query": query,
-    # So many of 512 numbers take a gigabyte for each million.
+    # So many of 512 numbers take half a gigabyte for each million.
     "index.exact_up_to": number(1000, 100_000_000),
     # SQLite takes 32,766 values in one question; names and content may each find so many.
     "server.max_results": number(1, 10_000),

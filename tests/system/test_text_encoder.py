@@ -22,7 +22,9 @@ def encoder_of(house: House) -> psutil.Process:
     [one] = [
         process
         for process in psutil.Process(house.pid).children()
-        if {"imgqd.encoder", "text"} & set(process.cmdline())
+        # One that was killed may be there for a moment, with nothing left to tell.
+        if process.status() != psutil.STATUS_ZOMBIE
+        and {"imgqd.encoder", "text"} & set(process.cmdline())
     ]
     return one
 
