@@ -143,8 +143,8 @@ GOALS: Final = (
     Goal(
         "idle memory, all processes, 100,000 pictures, text ready",
         "queries", "idle_bytes", _megabytes, most=250e6,
-        why="the float16 vectors of 100,000 pictures are 102 MB, the encoder's 8-bit weights 43; "
-        "8-bit vectors with exact re-ranking would save 50",
+        why="the 8-bit codes of 100,000 pictures are 51 MB, the encoder's 8-bit weights 44, its "
+        "vocabulary 11",
     ),
     Goal(
         "memory while indexing 50 MP pictures, all processes",

@@ -33,7 +33,7 @@ async def hits(
     Returns (hits that exist, hits whose files are all gone from the disk).
     """
     every = await library.read(lambda reader: _judged(reader, wanted, judge, set(seen), set(named)))
-    shown = await asyncio.to_thread(existing, every)
+    shown = await asyncio.to_thread(existing, every, len(every))
     there = {one.path for hit in shown for one in hit.files}
     return shown, [hit for hit in every if all(one.path not in there for one in hit.files)]
 

@@ -86,7 +86,7 @@ async def run(library: Library, wanted: Wanted, limit: int, offset: int) -> Answ
 async def page(hits: Sequence[Hit], total: int, limit: int, offset: int) -> Answer:
     """Return a page of a ranking, without what is gone from the disk by now."""
     most = offset + limit
-    shown = await asyncio.to_thread(existing, hits[: most + _SPARE])
+    shown = await asyncio.to_thread(existing, hits[: most + _SPARE], most)
     weak = next((place for place, hit in enumerate(shown) if hit.relevance < 0.5), len(shown))
     return Answer(tuple(shown[offset:most]), weak, max(len(shown), total))
 
@@ -266,10 +266,15 @@ def as_developed(
     ]
 
 
-def existing(hits: Sequence[Hit]) -> list[Hit]:
-    """Drop files that are gone from the disk: an answer leads to a file, whatever is pending."""
-    kept = []
-    for hit in hits:
+def existing(hits: Sequence[Hit], most: int) -> list[Hit]:
+    """Drop files that are gone from the disk: an answer leads to a file, whatever is pending.
+
+    What comes after so many hits that are there is not looked at: it is counted, not shown.
+    """
+    kept: list[Hit] = []
+    for place, hit in enumerate(hits):
+        if len(kept) == most:
+            return [*kept, *hits[place:]]
         files = tuple(one for one in hit.files if _is_there(one.path))
         if len(files) == len(hit.files) and not hit.near:
             kept.append(hit)

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon.shelf import unit
-from imgqd.index import Exact, Index
+from imgqd.index import Exact, Ids, Index, sample
+from imgqd.index.sample import Sample
 from imgqd.records import Vector
 
 DIM = 8
@@ -211,3 +212,22 @@ def test_threads_that_search_while_others_add_and_remove_crash_nothing() -> None
         thread.join()
     assert faults == []
     assert len(index) == 2000 - 30 * 25
+
+
+def test_a_sample_looks_up_only_what_the_one_before_does_not_have() -> None:
+    rows = np.random.default_rng(1).standard_normal((20_000, 4)).astype(np.float32)
+    looked_up: list[int] = []
+
+    def vectors(ids: Ids) -> Vector:
+        looked_up.append(len(ids))
+        found: Vector = rows[ids]
+        return found
+
+    nothing = Sample(np.empty(0, np.int64), np.empty((0, 4), np.float32))
+    first = sample.taken(np.arange(10_000), vectors, nothing)
+    second = sample.taken(np.arange(100, 10_200), vectors, first)
+    anew = sample.taken(np.arange(100, 10_200), vectors, nothing)
+    assert looked_up[0] == looked_up[2] == sample.SIZE
+    assert 0 < looked_up[1] < 100
+    assert np.array_equal(second.ids, anew.ids)
+    assert np.array_equal(second.vectors, anew.vectors)

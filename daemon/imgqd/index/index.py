@@ -179,7 +179,7 @@ class Index:
         held = len(self._form)
         if self._since_sample <= held // 100 and len(self._sample.ids):
             return
-        self._sample = sample.taken(self._form.ids(), self._form.vectors)
+        self._sample = sample.taken(self._form.ids(), self._form.vectors, self._sample)
         machine.give_memory_back()
         self._since_sample = 0
         if self._since_asked > held // _ASK_AGAIN:

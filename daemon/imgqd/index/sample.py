@@ -47,15 +47,22 @@ class Sample:
         return words, judge.backdrop(pictures)
 
 
-def taken(ids: Ids, vectors: Callable[[Ids], Vector]) -> Sample:
+def taken(ids: Ids, vectors: Callable[[Ids], Vector], before: Sample) -> Sample:
     """Return a sample of a library, by its ids and by what gives their vectors.
 
     Ids are scattered, the smallest taken: a fair sample of which only a hundredth
-    is exchanged when a hundredth of the library is new, so judgements do not jump.
+    is exchanged when a hundredth of the library is new, so judgements do not jump, and
+    what the sample before had is not looked up again.
     """
     scattered = ids.astype(np.uint64) * _SCATTER
     # About twice as many lie below this: not all have to be put in order.
     bound = np.uint64((1 << 64) - 1 if len(ids) <= 4 * SIZE else (1 << 64) // len(ids) * 2 * SIZE)
     few = np.flatnonzero(scattered <= bound)
     chosen = ids[few[np.argsort(scattered[few])][:SIZE]]
-    return Sample(chosen, vectors(chosen))
+    _, here, there = np.intersect1d(chosen, before.ids, assume_unique=True, return_indices=True)
+    rows = np.empty((len(chosen), before.vectors.shape[1]), np.float32)
+    rows[here] = before.vectors[there]
+    is_new = np.ones(len(chosen), bool)
+    is_new[here] = False
+    rows[is_new] = vectors(chosen[is_new])
+    return Sample(chosen, rows)
