@@ -119,7 +119,7 @@ def test_no_part_of_the_core_imports_what_runs_in_a_process_of_its_own() -> None
         "towers": {"accelerator", "making", "serving", "weights"},
         "making": {"pace", "presets", "serving", "weights"},
         "accelerator": {"serving"},
-        "encoder": {"encoder", "light", "exports", "serving", "presets", "weights"},
+        "encoder": {"encoder", "light", "exports", "pages", "serving", "presets", "weights"},
         "light": {"light", "tokens", "exports"},
         "tokens": {"exports"},
     }
