@@ -44,7 +44,7 @@ class Encoder:
         try:
             self._light = Light(folder, manifest, found.path)
             self._light.vector("warm up")
-            pages.let_go_of_code()
+            pages.let_go_of_libraries()
         except Exception as error:
             # onnxruntime raises whatever its parts raise; torch may know better.
             log.warning("loading %s", folder, exc_info=True)

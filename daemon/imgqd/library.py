@@ -224,7 +224,7 @@ class Library:
             form, _ = forms.exact(self._mirror, number, model.dim)
         index = Index(model.dim, form)
         machine.give_memory_back()
-        pages.let_go_of_code()
+        pages.let_go_of_libraries()
         took = time.monotonic() - began
         log.info("%d vectors of %s, %s, in %.1f s", len(index), model.name, form.kind, took)
         if phrases is not None:
