@@ -42,7 +42,7 @@ HOMES = {
     "ftfy": {"tokens"},
     "regex": {"tokens"},
     "tokenizers": {"tokens"},
-    "huggingface_hub": {"fetch", "importing", "weights", "faults"},
+    "huggingface_hub": {"fetch", "importing", "faults"},
     "httpx2": {"fetch", "faults"},
     "jeepney": {"herald"},
 }
