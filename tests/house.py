@@ -30,6 +30,9 @@ from imgq.reports import Status
 BIN = Path(sys.executable).parent
 """Where the console scripts of the environment under test lie."""
 
+TORCHLESS = Path(__file__).with_name("torchless")
+"""A picture tower for the demo model that needs no torch, where PYTHONPATH names the folder."""
+
 PATIENCE = 110.0
 """Seconds after which a wait is a failure: a machine at work on other things is slow."""
 
@@ -56,7 +59,10 @@ class House:
     launcher: Sequence[str] = ()
     """A command that becomes the daemon (by exec: the process stays the same)."""
 
-    def __init__(self, base: Path, *, model: str = "demo", settings: str = "") -> None:
+    def __init__(
+        self, base: Path, *, model: str = "demo", settings: str = "", torchless: bool = False
+    ) -> None:
+        """Make the places; `torchless` takes the same tower from tests/torchless, in a moment."""
         self.base = base
         self.pictures = base / "pictures"
         self.pictures.mkdir(parents=True)
@@ -78,10 +84,17 @@ class House:
         # Whoever runs the tests is not told of them.
         for name in ("IMGQ_SOCKET", "DBUS_SESSION_BUS_ADDRESS"):
             self.environment.pop(name, None)
+        if torchless:
+            self.put_before(TORCHLESS)
         self.socket = base / "run" / "imgq" / "imgqd.sock"
         self.catalog = base / "data" / "imgq" / "catalog.sqlite3"
         self.log = base / "imgqd.log"
         self.process: subprocess.Popen[bytes] | None = None
+
+    def put_before(self, folder: Path) -> None:
+        """Let the house's processes look for modules in a folder first."""
+        beside = self.environment.get("PYTHONPATH")
+        self.environment["PYTHONPATH"] = f"{folder}{f':{beside}' if beside else ''}"
 
     def start(self) -> None:
         """Start the daemon and wait until it listens."""

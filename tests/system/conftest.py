@@ -18,7 +18,7 @@ _numbers = itertools.count()
 @pytest.fixture(scope="session")
 def shared_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """One daemon for all tests that need no life of its own; `house` gives each a clean folder."""
-    with running(House(tmp_path_factory.mktemp("shared"))) as house:
+    with running(House(tmp_path_factory.mktemp("shared"), torchless=True)) as house:
         yield house
 
 
@@ -60,6 +60,12 @@ def plain_house(tmp_path: Path) -> Iterator[House]:
 @pytest.fixture
 def own_house(tmp_path: Path) -> Iterator[House]:
     """Give places for a daemon of the test's own; the test starts it."""
+    yield from _own(House(tmp_path / "house", torchless=True))
+
+
+@pytest.fixture
+def torch_house(tmp_path: Path) -> Iterator[House]:
+    """Give the same where the embedder's own process and its torch are the matter."""
     yield from _own(House(tmp_path / "house"))
 
 

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from house import House, picture
+from house import House, picture, running
 
 pytestmark = pytest.mark.system
+
+
+@pytest.fixture(scope="module")
+def shared_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """Give the whole of it, torch and all, to what a folder's changes come down to."""
+    with running(House(tmp_path_factory.mktemp("changes"))) as house:
+        yield house
 
 
 def counters(house: House) -> dict[str, int]:

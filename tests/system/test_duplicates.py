@@ -36,14 +36,14 @@ PAIR = [("0.png", "copy of 0.jpg"), ("copy of 0.jpg", "0.png")]
 
 @pytest.mark.parametrize("model", ["demo", "fast"], ids=["with a model", "not downloaded"])
 def test_a_smaller_copy_is_paired_with_its_picture(tmp_path: Path, model: str) -> None:
-    with running(House(tmp_path, model=model)) as house:
+    with running(House(tmp_path, model=model, torchless=True)) as house:
         lay_out(house.pictures)
         house.sync()
         assert near(house) == PAIR
 
 
 def test_what_an_earlier_version_saw_gets_its_print_when_it_is_read_again(tmp_path: Path) -> None:
-    with running(House(tmp_path)) as house:
+    with running(House(tmp_path, torchless=True)) as house:
         lay_out(house.pictures)
         house.sync()
         house.stop()

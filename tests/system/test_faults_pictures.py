@@ -37,8 +37,7 @@ FATAL = {
 @pytest.fixture
 def evil_house(plain_house: House) -> House:
     """Give a house whose decoders know the attempts, with little time and memory for each."""
-    beside = plain_house.environment.get("PYTHONPATH")
-    plain_house.environment["PYTHONPATH"] = f"{EVIL}{f':{beside}' if beside else ''}"
+    plain_house.put_before(EVIL)
     settings = plain_house.settings_file
     limits = '[limits]\ndecode_timeout = "2s"\ndecode_memory = "600MiB"\n'
     settings.write_text(f"{settings.read_text()}{limits}")

@@ -20,7 +20,7 @@ LONG = settings(deadline=None, suppress_health_check=list(HealthCheck))
 @pytest.fixture(scope="module")
 def asked_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """A daemon with a model and a few pictures, which must still be there at the end."""
-    house = House(tmp_path_factory.mktemp("asked"))
+    house = House(tmp_path_factory.mktemp("asked"), torchless=True)
     for number in range(5):
         picture(house.pictures / f"{number}.png", number)
     with running(house):

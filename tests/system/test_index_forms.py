@@ -21,7 +21,7 @@ LINES = ("red car", "green tree", "yellow star", "blue boat")
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     base = tmp_path_factory.mktemp("forms")
-    house = House(base / "house", settings="[index]\nexact_up_to = 1000\n")
+    house = House(base / "house", settings="[index]\nexact_up_to = 1000\n", torchless=True)
     small_pictures(house.pictures / "many", 990, seed=1)
     with running(house):
         house.sync()

@@ -167,7 +167,7 @@ def test_a_file_comes_in_once_its_decoder_is_installed_without_a_restart(
     about = gone / "imagecodecs-0.0.dist-info"
     about.mkdir()
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: imagecodecs\nVersion: 0.0\n")
-    house.environment["PYTHONPATH"] = f"{gone}:{house.environment.get('PYTHONPATH', '')}"
+    house.put_before(gone)
     photo = house.pictures / "photo.jxl"
     photo.write_bytes(bytes(imagecodecs.jpegxl_encode(np.zeros((9, 9, 3), np.uint8))))
     house.start()

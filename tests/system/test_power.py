@@ -22,7 +22,7 @@ def laptop(own_house: House) -> House:
     settings = own_house.settings_file.read_text()
     assert EAGER in settings
     own_house.settings_file.write_text(settings.replace(EAGER, ""))
-    own_house.environment["PYTHONPATH"] = str(UNPLUGGED)
+    own_house.put_before(UNPLUGGED)
     own_house.environment["IMGQ_TEST_UNPLUGGED"] = str(own_house.base / "cable")
     (own_house.base / "cable").touch()
     for number in range(5):

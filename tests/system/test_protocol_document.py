@@ -58,7 +58,7 @@ class Session:
 @pytest.fixture
 def adas_house(tmp_path: Path) -> Iterator[House]:
     """The house of the document: a kite twice, something else, and an empty folder."""
-    house = House(tmp_path / "house")
+    house = House(tmp_path / "house", torchless=True)
     for name, seed in (("kite.png", 1), ("copy/kite.png", 1), ("other.png", 2)):
         picture(house.pictures / name, seed)
     (house.base / "Scans").mkdir()

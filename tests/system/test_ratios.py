@@ -31,7 +31,7 @@ _numbers = itertools.count()
 
 @pytest.fixture(scope="module")
 def fast_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    house = House(tmp_path_factory.mktemp("ratios"))
+    house = House(tmp_path_factory.mktemp("ratios"), torchless=True)
     for number in range(60):
         picture(house.pictures / "before" / f"{number}.png", number)
     with running(house):
@@ -43,6 +43,7 @@ def _cpu(house: House, *command: str) -> float:
     """Return the CPU seconds of a command, as installed: compiled once, not at every start."""
     compiled = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(house.base / "compiled")}
     environment = house.environment | compiled
+    del environment["PYTHONPATH"]  # which is the daemon's
 
     def spent() -> float:
         used = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -45,7 +45,7 @@ def _degrees(value: float) -> tuple[float, float, float]:
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    house = House(tmp_path_factory.mktemp("line"))
+    house = House(tmp_path_factory.mktemp("line"), torchless=True)
     top = house.pictures
     photo(top / "Lisbon" / "tram.jpg", "red", "2023:07:14 18:20:05", lat=38.72, lon=-9.14)
     photo(top / "Lisbon" / "river.jpg", "blue", "2023:09:02 09:00:00", lat=38.70, lon=-9.18)

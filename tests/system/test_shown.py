@@ -24,7 +24,7 @@ NAMES = (b"<script>alert(1)<&'\".png", b"\xff kite 100%#1.png")
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    house = House(tmp_path_factory.mktemp("sheet") / "house")
+    house = House(tmp_path_factory.mktemp("sheet") / "house", torchless=True)
     list(sample_folder(house.pictures, 24, 5))
     for seed, name in enumerate(NAMES):
         picture(os.fsencode(house.pictures) + b"/" + name, seed)

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.system
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with running(House(tmp_path_factory.mktemp("thumbnails") / "house")) as house:
+    with running(House(tmp_path_factory.mktemp("thumbnails") / "house", torchless=True)) as house:
         picture(house.pictures / "wide.png", 1, (900, 300))
         picture(house.pictures / "tiny.png", 2, (20, 10))
         (house.pictures / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no picture")
