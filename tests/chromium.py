@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +14,8 @@ from typing import Any
 
 import pytest
 
-_PATIENCE = 60.0
+from house import until
+
 _OPTIONS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -61,9 +61,7 @@ class Page:
         return answer["result"].get("value")
 
     def until(self, script: str) -> None:
-        deadline = time.monotonic() + _PATIENCE
-        while not self.value(script):
-            assert time.monotonic() < deadline, script
+        until(lambda: bool(self.value(script)), script)
 
     def press(self, key: str) -> None:
         code = {"text": "\r", "windowsVirtualKeyCode": 13} if key == "Enter" else {}

@@ -11,8 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -76,12 +75,6 @@ class Desktop:
             run, env=self.environment, capture_output=True, timeout=PATIENCE, check=True
         )
         return Image.open(io.BytesIO(done.stdout)).convert("RGB")
-
-    def until(self, condition: Callable[[], bool], what: str) -> None:
-        """Wait for something that nobody tells of: what is on the screen, or in the clipboard."""
-        deadline = time.monotonic() + PATIENCE
-        while not condition():
-            assert time.monotonic() < deadline, f"not so after {PATIENCE} s: {what}"
 
     def end(self) -> None:
         """End all that was started, the last first."""

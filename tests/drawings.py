@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from demo.sample import draw
-from house import House, running
+from house import House, running, until
 
 _OPENER = '#!/bin/sh\nprintf "%s\\n" "$1" >> "$HOME/opened"\n'
 
@@ -39,8 +39,7 @@ def opened(house: House) -> Path:
     return file
 
 
-def until(there: Path, lines: int = 1) -> list[str]:
-    """Wait for so many lines in a file, and return them; the test's deadline ends it."""
-    while not there.exists() or there.read_bytes().count(b"\n") < lines:
-        pass
+def lines_of(there: Path, count: int = 1) -> list[str]:
+    """Wait for so many lines in a file, and return them."""
+    until(lambda: there.exists() and there.read_bytes().count(b"\n") >= count, "it is opened")
     return os.fsdecode(there.read_bytes()).splitlines()

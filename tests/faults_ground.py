@@ -99,6 +99,19 @@ def bulk(folder: Path, count: int) -> None:
         (folder / f"bulk-{number}.jpg").write_bytes(contents[number % len(contents)])
 
 
+def overflow(folder: Path) -> None:
+    """Let more happen in a folder than the kernel's queue of events holds, and leave nothing."""
+    held = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
+    paths = [folder / "overflow-1.jpg", folder / "overflow-2.jpg"]
+    for path in paths:
+        path.touch()
+    # By turns: an event that is like the one before it is not queued.
+    for number in range(held + 1):
+        os.utime(paths[number % 2])
+    for path in paths:
+        path.unlink()
+
+
 @contextlib.contextmanager
 def closed(folder: Path) -> Iterator[None]:
     """Keep everybody out of a folder for the length of the block."""

@@ -36,6 +36,9 @@ TORCHLESS = Path(__file__).with_name("torchless")
 PATIENCE = 110.0
 """Seconds after which a wait is a failure: a machine at work on other things is slow."""
 
+_PACE = 0.02
+"""Seconds between two looks at what nobody tells of."""
+
 LISTED = 900
 """Files up to which one search can list all; the most is 1,000 results."""
 
@@ -238,6 +241,17 @@ class House:
             timeout=PATIENCE,
             check=False,
         )
+
+
+def until(condition: Callable[[], bool], what: str) -> None:
+    """Wait for something that nobody tells of: a file of another program's, the clipboard.
+
+    Between two looks it leaves the processors to those that it waits for.
+    """
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, f"not so after {PATIENCE} s: {what}"
+        time.sleep(_PACE)
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ from PIL import Image
 import drawings
 from demo.sample import draw
 from desktop import Desktop, desktop, need, need_qt
-from house import BIN, PATIENCE, House
+from house import BIN, PATIENCE, House, until
 
 for package in ("PySide6", "pystray", "jeepney", "Xlib"):
     if importlib.util.find_spec(package) is None:
@@ -99,7 +99,7 @@ def test_enter_opens_the_best_and_escape_closes(
     opened = library.base / "opened"
     ask(desk, "red car")
     desk.press("Return")
-    desk.until(opened.exists, "the picture is opened")
+    until(opened.exists, "the picture is opened")
     assert opened.read_text() == f"{library.pictures}/red car.png\n"
     desk.press("Escape")
     assert window.wait(PATIENCE) == 0
@@ -110,9 +110,9 @@ def test_the_path_and_the_picture_are_copied_by_keys(library: House, desk: Deskt
     ask(desk, "blue boat")
     desk.press("Down", "Right", "Left", "ctrl+c")
     path = f"{library.pictures}/blue boat.png".encode()
-    desk.until(lambda: clipboard(desk) == path, "the path is copied")
+    until(lambda: clipboard(desk) == path, "the path is copied")
     desk.press("ctrl+shift+c")
-    desk.until(lambda: clipboard(desk, "image/png").startswith(b"\x89PNG"), "it is copied")
+    until(lambda: clipboard(desk, "image/png").startswith(b"\x89PNG"), "it is copied")
     copied = Image.open(io.BytesIO(clipboard(desk, "image/png"))).convert("RGB")
     with Image.open(path) as there:
         assert copied.size == there.size
@@ -144,7 +144,7 @@ def test_thumbnails_are_on_the_screen_and_the_choice_is_seen(desk: Desktop) -> N
         colours = shown.getcolors(shown.width * shown.height) or []
         return sum(count for count, colour in colours if near(colour)) > 100
 
-    desk.until(seen, "the thumbnail is drawn")
+    until(seen, "the thumbnail is drawn")
 
 
 @pytest.mark.usefixtures("window")
@@ -189,22 +189,22 @@ def with_menu(
 
 
 def test_the_menu_steers_the_daemon_and_shows_what_it_does(
-    library: House, desk: Desktop, with_menu: tuple[subprocess.Popen[bytes], Item]
+    library: House, with_menu: tuple[subprocess.Popen[bytes], Item]
 ) -> None:
     tray, item = with_menu
-    desk.until(lambda: "6 pictures in 1 folder" in item.labels(), "the counts")
+    until(lambda: "6 pictures in 1 folder" in item.labels(), "the counts")
     item.click("For an hour")
     library.wait(lambda status: status.state == "paused")
-    desk.until(lambda: "Resume" in item.labels(), "it can be resumed")
+    until(lambda: "Resume" in item.labels(), "it can be resumed")
     item.click("Resume")
     library.wait(lambda status: not status.paused)
-    desk.until(lambda: "Resume" not in item.labels(), "it is resumed")
+    until(lambda: "Resume" not in item.labels(), "it is resumed")
     item.click("Start at login")
     entry = library.base / "config/autostart/imgq-tray.desktop"
-    desk.until(entry.exists, "it starts at login")
-    desk.until(lambda: item.ticked() == {"Start at login"}, "which is ticked")
+    until(entry.exists, "it starts at login")
+    until(lambda: item.ticked() == {"Start at login"}, "which is ticked")
     item.click("Start at login")
-    desk.until(lambda: not entry.exists(), "it starts at login no longer")
+    until(lambda: not entry.exists(), "it starts at login no longer")
     item.click("Quit")
     assert tray.wait(PATIENCE) == 0
 
@@ -215,24 +215,24 @@ def test_tray_and_window_live_through_a_restart_and_tell_of_new_pictures(
     library: House, desk: Desktop, with_menu: tuple[subprocess.Popen[bytes], Item]
 ) -> None:
     _, item = with_menu
-    desk.until(lambda: "6 pictures in 1 folder" in item.labels(), "the counts")
+    until(lambda: "6 pictures in 1 folder" in item.labels(), "the counts")
     search = desk.start(BIN / "imgq-tray", "--search")
     desk.tell("xdotool", "windowfocus", "--sync", desk.window("^imgq$"))
     ask(desk, "snow")
     library.kill()
-    desk.until(lambda: "Start the daemon" in item.labels(), "it is away")
+    until(lambda: "Start the daemon" in item.labels(), "it is away")
     library.start()
-    desk.until(lambda: "6 pictures in 1 folder" in item.labels(), "it is back")
+    until(lambda: "6 pictures in 1 folder" in item.labels(), "it is back")
     ask(desk, "purple star")
     desk.press("ctrl+d", "Escape")
     assert search.wait(PATIENCE) == 0
-    desk.until(lambda: "purple star" in item.labels(), "the search stands")
+    until(lambda: "purple star" in item.labels(), "the search stands")
     kept = library.base / "data/imgq/standing.json"
-    desk.until(lambda: '"1-' in kept.read_text(), "and the daemon knows of it")
+    until(lambda: '"1-' in kept.read_text(), "and the daemon knows of it")
     draw("purple star", 3).save(library.pictures / "purple star.png")
-    desk.until(lambda: "purple star.png  (purple star)" in item.labels(), "it is told")
+    until(lambda: "purple star.png  (purple star)" in item.labels(), "it is told")
     item.click("Tell me no longer")
-    desk.until(lambda: "Standing searches" not in item.labels(), "it stands no longer")
+    until(lambda: "Standing searches" not in item.labels(), "it stands no longer")
     os.unlink(library.pictures / "purple star.png")
     library.sync()
 
@@ -254,7 +254,7 @@ def test_in_a_real_panel_a_click_at_the_icon_opens_the_search(
         # The panel is black; the icon is the only thing in it that is light.
         return desk.shot().crop(low).convert("L").point(lambda light: 255 * (light > 180)).getbbox()
 
-    desk.until(lambda: icon() is not None, "the icon is in the panel")
+    until(lambda: icon() is not None, "the icon is in the panel")
     place = icon()
     assert place is not None
     x, y = place[0] + 5, low[1] + place[1] + 5

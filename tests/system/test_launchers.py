@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from drawings import until
+from drawings import lines_of
 from house import PATIENCE, House
 
 pytestmark = pytest.mark.system
@@ -83,10 +83,10 @@ def test_ulauncher_shows_rows_and_opens_one(
     (hint,) = host.say("query", "")["result_list"]
     assert hint["name"]
     host.say("enter", row["on_enter"]["data"])
-    assert until(opened) == [f"{library.pictures}/blue boat.png"]
+    assert lines_of(opened) == [f"{library.pictures}/blue boat.png"]
     odd, _ = host.say("query", "odd")["result_list"]
     host.say("enter", odd["on_enter"]["data"])
-    assert until(opened, 2)[1].endswith("odd \udcff <b>&.png")
+    assert lines_of(opened, 2)[1].endswith("odd \udcff <b>&.png")
     assert host.end() == 0
 
 
@@ -102,7 +102,7 @@ def test_albert_shows_rows_opens_one_and_leaves_what_was_overtaken(
     assert subtext.startswith("~/pictures")
     assert icon.startswith("image:/")
     host.say("act", 0, 0)
-    assert until(opened) == [f"{library.pictures}/green tree.png"]
+    assert lines_of(opened) == [f"{library.pictures}/green tree.png"]
     assert host.end() == 0
 
 
@@ -135,7 +135,7 @@ def test_the_example_for_a_new_launcher_runs_as_it_stands(
     run = [sys.executable, str(script)]
     done = subprocess.run([*run, "odd"], env=environment, capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
-    assert until(opened)[0].endswith("odd \udcff <b>&.png")
+    assert lines_of(opened)[0].endswith("odd \udcff <b>&.png")
     environment["IMGQ_SOCKET"] = str(tmp_path / "none")
     done = subprocess.run([*run, "odd"], env=environment, capture_output=True, check=False)
     assert done.stderr == b""

@@ -24,8 +24,8 @@ from jeepney.io.blocking import open_dbus_connection  # noqa: E402
 from jeepney.wrappers import DBusErrorResponse, unwrap_msg  # noqa: E402
 
 from desktop import need  # noqa: E402
-from drawings import until  # noqa: E402
-from house import PATIENCE, House  # noqa: E402
+from drawings import lines_of  # noqa: E402
+from house import PATIENCE, House, until  # noqa: E402
 from imgq_service.launchers.names import GNOME, KRUNNER, PATH  # noqa: E402
 from imgq_service.launchers.rows import Finder, Page  # noqa: E402
 from panel import FileManager  # noqa: E402
@@ -69,8 +69,7 @@ class Bus:
         owner = self.owner(name)
         if owner is not None:
             os.kill(self.call(_BUS, "GetConnectionUnixProcessID", "s", owner), 15)
-            while self.owner(name) is not None:
-                pass
+            until(lambda: self.owner(name) is None, f"{name} is free")
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +110,7 @@ def test_gnome_finds_a_picture_shows_its_thumbnail_and_opens_it(
     assert said["description"].startswith("~/pictures")
     assert Path(said["gicon"]).read_bytes().startswith(b"\x89PNG")
     bus.gnome("ActivateResult", "sasu", uri, ["red", "car"], 0)
-    assert until(opened) == [f"{library.pictures}/red car.png"]
+    assert lines_of(opened) == [f"{library.pictures}/red car.png"]
 
 
 def test_a_name_that_is_not_utf8_is_found_and_opened(
@@ -121,7 +120,7 @@ def test_a_name_that_is_not_utf8_is_found_and_opened(
     (meta,) = bus.gnome("GetResultMetas", "as", [odd])
     assert meta["name"] == ("s", "odd \\xff <b>&.png")
     bus.gnome("ActivateResult", "sasu", odd, [], 0)
-    assert until(opened) == [f"{library.pictures}/odd \udcff <b>&.png"]
+    assert lines_of(opened) == [f"{library.pictures}/odd \udcff <b>&.png"]
 
 
 def test_krunner_finds_opens_and_shows(library: House, bus: Bus, opened: Path) -> None:
@@ -131,7 +130,7 @@ def test_krunner_finds_opens_and_shows(library: House, bus: Bus, opened: Path) -
     assert (title, more["urls"]) == ("blue boat.png", ("as", [uri]))
     assert Path(icon).read_bytes().startswith(b"\x89PNG")
     bus.krunner("Run", "ss", uri, "")
-    assert until(opened) == [f"{library.pictures}/blue boat.png"]
+    assert lines_of(opened) == [f"{library.pictures}/blue boat.png"]
     ((action, *_),) = bus.krunner("Actions")
     with FileManager(bus.address) as files:
         bus.krunner("Run", "ss", uri, action)
@@ -143,8 +142,7 @@ def test_both_are_served_by_one_process_that_ends_when_it_is_idle(library: House
     serve = "import asyncio; from imgq_service.launchers.desk import serve; asyncio.run(serve({}))"
     run = [sys.executable, "-c"]
     first = subprocess.Popen([*run, serve.format(1)], env=library.environment)
-    while bus.owner(KRUNNER) is None:
-        pass
+    until(lambda: bus.owner(KRUNNER) is not None, "KRunner is served")
     assert bus.owner(GNOME) == bus.owner(KRUNNER)
     second = subprocess.Popen([*run, serve.format(99)], env=library.environment)
     assert second.wait(PATIENCE) == 0

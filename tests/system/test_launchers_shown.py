@@ -7,7 +7,6 @@ import io
 import os
 import shlex
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from PIL import Image
 import drawings
 from demo.sample import draw
 from desktop import desktop, need
-from house import PATIENCE, House
+from house import PATIENCE, House, until
 
 pytestmark = pytest.mark.system
 
@@ -44,12 +43,6 @@ def seen(picture: Callable[[], Image.Image]) -> bool:
         for count, colour in colours
         if isinstance(colour, tuple)
     )
-
-
-def until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, f"not so after {PATIENCE} s: {what}"
 
 
 def test_rofi_shows_pictures_for_a_typed_line_and_enter_opens_one(
