@@ -65,7 +65,7 @@ def own_house(tmp_path: Path) -> Iterator[House]:
 
 @pytest.fixture
 def torch_house(tmp_path: Path) -> Iterator[House]:
-    """Give the same where the embedder's own process and its torch are the matter."""
+    """Give the same where it matters that torch is at work."""
     yield from _own(House(tmp_path / "house"))
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from house import House, picture
+from house import TORCHLESS, House, picture
 from imgq.errors import Refused
 from imgq.reports import Status
 
@@ -41,8 +41,8 @@ def test_changes_made_while_it_was_off_are_found_at_start(own_house: House) -> N
     assert not house.socket.exists()
 
 
-def test_kill_nine_in_the_middle_of_indexing_loses_nothing(torch_house: House) -> None:
-    house = torch_house
+def test_kill_nine_in_the_middle_of_indexing_loses_nothing(own_house: House) -> None:
+    house = own_house
     for number in range(400):
         picture(house.pictures / f"{number % 7}" / f"{number}.png", number)
     house.start()
@@ -205,6 +205,7 @@ def test_without_weights_it_answers_by_name_and_says_what_mends_it(plain_house: 
 
 def test_a_model_chosen_later_fills_in_what_was_catalogued_without_one(plain_house: House) -> None:
     house = plain_house
+    house.put_before(TORCHLESS)
     for number in range(5):
         picture(house.pictures / f"{number}.png", number)
     house.start()
@@ -216,8 +217,8 @@ def test_a_model_chosen_later_fills_in_what_was_catalogued_without_one(plain_hou
     assert house.status().raw["model"]["waiting"] == 0
 
 
-def test_the_embedder_ends_when_idle_and_comes_back_for_new_pictures(torch_house: House) -> None:
-    house = torch_house
+def test_the_embedder_ends_when_idle_and_comes_back_for_new_pictures(own_house: House) -> None:
+    house = own_house
     house.settings_file.write_text(house.settings_file.read_text() + 'release_after = "200ms"\n')
     picture(house.pictures / "a.png", 1)
     house.start()
@@ -227,8 +228,8 @@ def test_the_embedder_ends_when_idle_and_comes_back_for_new_pictures(torch_house
     house.assert_true()
 
 
-def test_a_killed_embedder_is_started_again_and_its_batch_repeated(torch_house: House) -> None:
-    house = torch_house
+def test_a_killed_embedder_is_started_again_and_its_batch_repeated(own_house: House) -> None:
+    house = own_house
     # Enough that a status, four in a second, falls into the middle of it.
     for number in range(900):
         picture(house.pictures / f"{number}.png", number)
