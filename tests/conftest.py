@@ -1,8 +1,12 @@
-"""The order of the test files: what takes longest begins first."""
+"""What is collected, and in what order: what takes longest begins first."""
 
 from __future__ import annotations
 
+import ast
+import itertools
+import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -31,6 +35,39 @@ _LONGEST: Final = (
 
 A file is one worker's: one that begins last keeps the others waiting for minutes.
 """
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Pass over a file that has no test of the marks that are asked for: torch takes seconds."""
+    asked = str(config.option.markexpr)
+    if not asked or not re.fullmatch(r"test_\w+\.py", collection_path.name):
+        return None
+    return None if can_match(asked, collection_path.read_text(encoding="utf-8")) else True
+
+
+def can_match(asked: str, text: str) -> bool:
+    """Tell whether a test of a module, by its text, can have marks that fulfil an expression."""
+    some, all_ = set(re.findall(r"\bmark\.(\w+)", text)), _marks_of_all(text)
+    names = sorted(set(re.findall(r"\w+", asked)) - {"and", "or", "not"})
+    either = [name for name in names if name in some - all_]
+    for chosen in itertools.product((False, True), repeat=len(either)):
+        has = {name: name in all_ for name in names} | dict(zip(either, chosen, strict=True))
+        try:
+            if eval(asked, {"__builtins__": {}}, has):
+                return True
+        except (SyntaxError, TypeError):
+            return True  # pytest knows more than plain words, and decides itself
+    return False
+
+
+def _marks_of_all(text: str) -> set[str]:
+    """Return the marks that a module gives to all of its tests."""
+    return {
+        name
+        for statement in ast.parse(text).body
+        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "pytestmark"
+        for name in re.findall(r"\bmark\.(\w+)", ast.unparse(statement.value))
+    }
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,19 +46,42 @@ def small(folder: Path, *, custom: bool = False, **text: Any) -> str:
     return f"local-dir:{folder}"
 
 
-def export(name: str, home: Path) -> str:
-    """Run the exporter in a process of its own, and return why there can be no light encoder."""
-    script = "import sys; from imgqd import exporter; print(exporter.export({'name': sys.argv[1]}))"
-    made = subprocess.run(
-        [sys.executable, "-P", "-c", script, name],
-        env={**os.environ, "XDG_CACHE_HOME": str(home)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert made.returncode == 0, made.stderr
-    final: str = json.loads(made.stdout.replace("'", '"'))["final"]
-    return final
+class Exporter:
+    """The exporter in a process of its own, one for all tests: its imports take seconds."""
+
+    def __init__(self) -> None:
+        script = (
+            "import json, os, sys\nfrom imgqd import exporter\n"
+            "for line in sys.stdin:\n"
+            "    name, os.environ['XDG_CACHE_HOME'] = json.loads(line)\n"
+            "    print(exporter.export({'name': name})['final'], flush=True)\n"
+        )
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-c", script],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def __call__(self, name: str, home: Path) -> str:
+        """Return why there can be no light encoder of a model, "" once there is one."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        print(json.dumps([name, str(home)]), file=self._process.stdin, flush=True)
+        said = self._process.stdout.readline()
+        assert said.endswith("\n"), "the exporter died"
+        return said.removesuffix("\n")
+
+    def end(self) -> None:
+        self._process.communicate()
+        assert self._process.returncode == 0
+
+
+@pytest.fixture(scope="module")
+def export() -> Iterator[Exporter]:
+    one = Exporter()
+    yield one
+    one.end()
 
 
 @pytest.fixture
@@ -67,7 +90,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def light_of(name: str, home: Path) -> tuple[Light, exports.Manifest, weights.Weights]:
+def light_of(
+    name: str, home: Path, export: Exporter
+) -> tuple[Light, exports.Manifest, weights.Weights]:
     """Return a model's light encoder, made if need be."""
     assert export(name, home) == ""
     found = weights.find(name)
@@ -91,8 +116,8 @@ def cosines(light: Light, texts: tuple[str, ...], known: NDArray[np.float32]) ->
     return products
 
 
-def test_the_demo_models_own_export_gives_open_clips_vectors(home: Path) -> None:
-    light, manifest, found = light_of(presets.DEMO, home)
+def test_the_demo_models_own_export_gives_open_clips_vectors(home: Path, export: Exporter) -> None:
+    light, manifest, found = light_of(presets.DEMO, home, export)
     assert not exports.place(found.key).exists()  # it came with the package
     texts = (*ODD, *PHRASES)
     known = vectors_of_open_clip(f"local-dir:{found.path.parent}", texts)
@@ -102,9 +127,11 @@ def test_the_demo_models_own_export_gives_open_clips_vectors(home: Path) -> None
     assert manifest.precision == "float32"
 
 
-def test_a_larger_towers_export_is_within_its_loss_and_says_it(home: Path, tmp_path: Path) -> None:
+def test_a_larger_towers_export_is_within_its_loss_and_says_it(
+    home: Path, tmp_path: Path, export: Exporter
+) -> None:
     name = small(tmp_path / "model", width=256, heads=4, layers=6)
-    light, manifest, _ = light_of(name, home)
+    light, manifest, _ = light_of(name, home, export)
     known = vectors_of_open_clip(name, (*ODD, *PHRASES))
     assert manifest.precision == "int8"
     found = cosines(light, (*ODD, *PHRASES), known)
@@ -114,10 +141,10 @@ def test_a_larger_towers_export_is_within_its_loss_and_says_it(home: Path, tmp_p
 
 @pytest.mark.faults
 def test_a_full_size_models_export_is_within_its_loss_and_says_it(
-    home: Path, tmp_path_factory: pytest.TempPathFactory
+    home: Path, tmp_path_factory: pytest.TempPathFactory, export: Exporter
 ) -> None:
     name = f"local-dir:{saved_in(tmp_path_factory.getbasetemp())}"
-    light, manifest, _ = light_of(name, home)
+    light, manifest, _ = light_of(name, home, export)
     known = vectors_of_open_clip(name, (*ODD, *PHRASES))
     assert manifest.precision == "int8"
     found = cosines(light, (*ODD, *PHRASES), known)
@@ -126,9 +153,11 @@ def test_a_full_size_models_export_is_within_its_loss_and_says_it(
 
 
 @pytest.mark.parametrize("custom", [False, True], ids=["CLIP", "CustomTextCLIP"])
-def test_a_small_tower_is_exported_as_it_is(home: Path, tmp_path: Path, *, custom: bool) -> None:
+def test_a_small_tower_is_exported_as_it_is(
+    home: Path, tmp_path: Path, export: Exporter, *, custom: bool
+) -> None:
     name = small(tmp_path / "model", custom=custom)
-    light, manifest, found = light_of(name, home)
+    light, manifest, found = light_of(name, home, export)
     assert (manifest.precision, manifest.context, manifest.clean) == ("float32", 16, "lower")
     known = vectors_of_open_clip(name, (*ODD, *PHRASES))
     assert cosines(light, (*ODD, *PHRASES), known).min() > 0.9999
@@ -146,7 +175,7 @@ def test_a_small_tower_is_exported_as_it_is(home: Path, tmp_path: Path, *, custo
     ids=["SigLIP", "first", "tokenizer"],
 )
 def test_a_tower_that_cannot_be_light_is_known_for_it(
-    home: Path, tmp_path: Path, settings: dict[str, Any], why: str
+    home: Path, tmp_path: Path, export: Exporter, settings: dict[str, Any], why: str
 ) -> None:
     name = small(tmp_path / "model", custom=True, **settings)
     assert why in export(name, home)

@@ -54,7 +54,7 @@ def half_watched(limited_house: House) -> Iterator[tuple[House, Witness]]:
 
 @pytest.mark.parametrize(
     "count",
-    [300, pytest.param(20_000, marks=[pytest.mark.faults, pytest.mark.timeout(300)])],
+    [1_000, pytest.param(20_000, marks=[pytest.mark.faults, pytest.mark.timeout(300)])],
 )
 def test_an_overflow_of_the_kernels_queue_is_noticed_and_all_is_indexed(
     plain_house: House, count: int
