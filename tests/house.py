@@ -85,7 +85,7 @@ class House:
             "HF_HOME": str(base / "hub"),
         }
         # Whoever runs the tests is not told of them.
-        for name in ("IMGQ_SOCKET", "DBUS_SESSION_BUS_ADDRESS"):
+        for name in ("IMGQ_SOCKET", "DBUS_SESSION_BUS_ADDRESS", "OMP_WAIT_POLICY"):
             self.environment.pop(name, None)
         if torchless:
             self.put_before(TORCHLESS)

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from house import House, running
+from imgqd import exports, weights
 from imgqd.config import ModelSettings
 from imgqd.texts import TextEncoder
 from system.full_size import Reference, Rows, saved_in, stored
@@ -89,6 +90,18 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def cache(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a cache folder in which it stands that the model cannot be exported: torch answers."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        found = weights.find(f"local-dir:{model}")
+        with exports.making(found.key) as place:
+            exports.write(place, exports.Manifest(found.key, "torch is asked here"))
+    return folder
+
+
+@pytest.fixture(scope="module")
 def reference(model: Path) -> Reference:
     return Reference(model)
 
@@ -107,19 +120,23 @@ def outcome(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
     model: Path,
+    cache: Path,
     pictures: Path,
 ) -> Outcome:
     base = tmp_path_factory.mktemp(request.param)
     house = House(base, model=f"local-dir:{model}", settings=f'precision = "{request.param}"\n')
+    house.environment["XDG_CACHE_HOME"] = str(cache)
     for path in pictures.iterdir():
         os.link(path, house.pictures / path.name)
     with running(house):
         house.sync()
         said = house.status().embedder["precision"]
+        by = house.status().model["text"]["by"]
         with house.client() as client:
             answers = {text: client.search(text, weak=True).results for text in TEXTS}
         vectors = {path.name: vector for path, vector in stored(house.catalog).items()}
         house.stop()
+    assert by == "torch"
     scores = {
         text: {Path(os.fsdecode(match.path)).name: match.score for match in results}
         for text, results in answers.items()
@@ -159,9 +176,9 @@ def test_a_score_is_the_cosine_of_open_clips_text_and_the_stored_vector(
 
 
 def test_a_texts_vector_is_that_of_open_clip(
-    model: Path, reference: Reference, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model: Path, reference: Reference, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
     ours = asyncio.run(_encoded(ModelSettings(name=f"local-dir:{model}")))
     cosines = np.stack(ours) @ np.stack([reference.text(text) for text in TEXTS]).T
     assert np.diagonal(cosines).min() >= ENOUGH["float32"]
