@@ -4,7 +4,13 @@ BIN := .venv/bin
 MINUTES ?= 30
 PATHS := client daemon service tests benchmarks
 
-.PHONY: demo test lint types unit system faults soak fuzz bench clean
+# What runs beside one another is shown as a whole, where this make can.
+BESIDE := $(MAKE) --no-print-directory -j 2 $(if $(filter output-sync,$(.FEATURES)),-Otarget)
+
+# Compiled once, as where it is installed, and not by each of a thousand processes.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: demo test lint types unit system models processes faults soak fuzz bench clean
 
 # The stamp is newer than what it was made from: so a second call installs nothing.
 .venv/installed: pyproject.toml constraints.txt
@@ -17,7 +23,10 @@ PATHS := client daemon service tests benchmarks
 demo: .venv/installed
 	@$(BIN)/python daemon/demo/tour.py
 
-test: lint types unit system
+# mypy is one process, and has a processor of its own.
+test: .venv/installed
+	@$(BESIDE) unit types lint
+	@$(MAKE) --no-print-directory system
 
 lint: .venv/installed
 	@$(BIN)/ruff check $(PATHS)
@@ -33,9 +42,16 @@ unit: .venv/installed
 		--ignore tests/system --ignore tests/model
 
 system: .venv/installed
+	@$(BESIDE) models processes
+
+# In one process, which imports torch once.
+models: .venv/installed
+	@$(BIN)/python -m pytest -m 'model and not faults' -n 0
+
+processes: .venv/installed
 	@# Half of it waits for processes and quiet times: four files at a time share two cores well.
-	@$(BIN)/python -m pytest -m '(system or model) and not faults' -n 4 --dist loadfile \
-		--no-loadscope-reorder
+	@$(BIN)/python -m pytest -m 'system and not model and not faults' -n 4 --dist loadfile \
+		--no-loadscope-reorder $(addprefix --ignore ,tests/client tests/model $(TORCH))
 
 # Every fault, with the long runs of what a person's disk does to the daemon that make test leaves out.
 faults: .venv/installed
