@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from faults_ground import Mounts, closed
-from house import House, picture
+from house import House, picture, running
 from imgq.reports import Status
 from witness import Witness
 
@@ -21,6 +22,33 @@ _BY_ITSELF = 12.0
 _AT_A_MOUNT = 3.0
 """Seconds: the kernel tells when mounts come and go."""
 
+_numbers = itertools.count()
+"""Of folders, and of pictures: none of them is like one of another test's."""
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """Give one daemon, without weights, to all that need no start of their own."""
+    with running(House(tmp_path_factory.mktemp("roots"), model="ViT-B-32/openai")) as house:
+        house.sync()
+        yield house
+
+
+@pytest.fixture
+def roots_house(shared: House) -> House:
+    """Give that daemon with the name of a folder that no other test has seen, for `watch`."""
+    shared.pictures = shared.base / f"root-{next(_numbers)}"
+    shared.pictures.mkdir()
+    return shared
+
+
+def watch(house: House) -> None:
+    """Make the house's folder, with what is in it by now, the one that its daemon watches."""
+    with house.client() as client:
+        for root in client.roots():
+            client.remove_root(root.path)
+        client.add_root(house.pictures)
+
 
 def is_offline(status: Status) -> bool:
     return any(root.state == "offline" for root in status.roots)
@@ -28,8 +56,8 @@ def is_offline(status: Status) -> bool:
 
 def make_some(witness: Witness, folder: Path, count: int, first: int = 0) -> list[Path]:
     paths = [folder / f"{number}.png" for number in range(first, first + count)]
-    for number, path in enumerate(paths, first):
-        witness.book.create(path, number)
+    for path in paths:
+        witness.book.create(path, next(_numbers))
     return paths
 
 
@@ -119,10 +147,10 @@ def test_a_root_that_is_missing_at_the_start_is_indexed_at_the_next_sync(
 
 @pytest.mark.parametrize("synced", [True, False])
 def test_a_root_renamed_and_made_again_shows_the_new_one_and_no_ghosts(
-    plain_house: House, tmp_path: Path, *, synced: bool
+    roots_house: House, tmp_path: Path, *, synced: bool
 ) -> None:
-    house = plain_house
-    house.start()
+    house = roots_house
+    watch(house)
     with Witness(house) as witness:
         old = make_some(witness, house.pictures, 5)
         house.assert_true()
@@ -132,18 +160,18 @@ def test_a_root_renamed_and_made_again_shows_the_new_one_and_no_ghosts(
         if not synced:
             witness.sees(*new, within=_BY_ITSELF)
         house.assert_true()
-        picture(tmp_path / "elsewhere" / "ghost.png", 99)
+        picture(tmp_path / "elsewhere" / "ghost.png", next(_numbers))
         house.assert_true()
         witness.book.unlink(new[0])
         witness.misses(new[0], within=5)
 
 
 def test_a_disk_that_goes_hides_its_pictures_and_comes_back_without_work(
-    plain_house: House, mounts: Mounts, mount_disk: Callable[[Path], None]
+    roots_house: House, mounts: Mounts, mount_disk: Callable[[Path], None]
 ) -> None:
-    house = plain_house
+    house = roots_house
     mount_disk(house.pictures)
-    house.start()
+    watch(house)
     with Witness(house) as witness:
         paths = make_some(witness, house.pictures / "trip", 20)
         house.assert_true()
@@ -160,16 +188,16 @@ def test_a_disk_that_goes_hides_its_pictures_and_comes_back_without_work(
         witness.sees(*paths, within=_AT_A_MOUNT)
         house.assert_true()
         assert not (house.counters() - before).keys() & {"decoded", "embedded"}
-        witness.book.create(house.pictures / "trip" / "later.png", 77)
+        witness.book.create(house.pictures / "trip" / "later.png", next(_numbers))
         witness.sees(house.pictures / "trip" / "later.png", within=5)
 
 
 def test_a_disk_that_was_changed_while_it_was_away_comes_back_as_it_is(
-    plain_house: House, mounts: Mounts, mount_disk: Callable[[Path], None], tmp_path: Path
+    roots_house: House, mounts: Mounts, mount_disk: Callable[[Path], None], tmp_path: Path
 ) -> None:
-    house = plain_house
+    house = roots_house
     mount_disk(house.pictures)
-    house.start()
+    watch(house)
     with Witness(house) as witness:
         paths = make_some(witness, house.pictures, 10)
         house.assert_true()
@@ -180,8 +208,8 @@ def test_a_disk_that_was_changed_while_it_was_away_comes_back_as_it_is(
         mount_disk(other)
         (other / "0.png").unlink()
         (other / "1.png").rename(other / "renamed.png")
-        picture(other / "2.png", 102)
-        picture(other / "added.png", 103)
+        picture(other / "2.png", next(_numbers))
+        picture(other / "added.png", next(_numbers))
         mounts.unmount(other)
         come = [*paths[2:], house.pictures / "renamed.png", house.pictures / "added.png"]
         with witness.book.changing(came=come):
@@ -191,16 +219,16 @@ def test_a_disk_that_was_changed_while_it_was_away_comes_back_as_it_is(
 
 @pytest.mark.parametrize("synced", [True, False])
 def test_a_disk_below_a_root_comes_and_goes_as_it_is(
-    plain_house: House, mounts: Mounts, mount_disk: Callable[[Path], None], *, synced: bool
+    roots_house: House, mounts: Mounts, mount_disk: Callable[[Path], None], *, synced: bool
 ) -> None:
-    house = plain_house
+    house = roots_house
     point = house.pictures / "disk"
     mount_disk(point)
     on_it = [point / f"on-it-{number}.png" for number in range(5)]
-    for number, path in enumerate(on_it, 10):
-        picture(path, number)
+    for path in on_it:
+        picture(path, next(_numbers))
     mounts.unmount(point)
-    house.start()
+    watch(house)
     with Witness(house) as witness:
         below = make_some(witness, point, 5)
         house.assert_true()
@@ -218,12 +246,12 @@ def test_a_disk_below_a_root_comes_and_goes_as_it_is(
 
 
 def test_a_new_file_on_a_disk_below_a_root_is_found_at_once(
-    plain_house: House, mounts: Mounts, mount_disk: Callable[[Path], None]
+    roots_house: House, mounts: Mounts, mount_disk: Callable[[Path], None]
 ) -> None:
-    house = plain_house
+    house = roots_house
     point = house.pictures / "disk"
     point.mkdir()
-    house.start()
+    watch(house)
     with Witness(house) as witness:
         house.sync()
         mount_disk(point)
@@ -237,10 +265,10 @@ def test_a_new_file_on_a_disk_below_a_root_is_found_at_once(
 
 
 def test_a_picture_moved_between_roots_under_a_witness_is_one_entry(
-    plain_house: House, tmp_path: Path
+    roots_house: House, tmp_path: Path
 ) -> None:
-    house = plain_house
-    house.start()
+    house = roots_house
+    watch(house)
     other = tmp_path / "other"
     other.mkdir()
     with house.client() as client:
