@@ -27,9 +27,14 @@ pytestmark = pytest.mark.model
 
 SMALL: dict[str, Any] = {
     "embed_dim": 32,
-    "vision_cfg": {"image_size": 32, "layers": 1, "width": 64, "head_width": 32, "patch_size": 16},
+    "vision_cfg": {"image_size": 32, "layers": [1, 1, 1, 1], "width": 16, "head_width": 32},
     "text_cfg": {"context_length": 16, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 2},
 }
+
+
+PREPROCESS: dict[str, Any] = {
+    "mean": [0.5] * 3, "std": [0.25] * 3, "interpolation": "bicubic", "resize_mode": "squash",
+}  # fmt: skip
 
 
 def small(folder: Path, *, custom: bool = False, **text: Any) -> str:
@@ -41,7 +46,7 @@ def small(folder: Path, *, custom: bool = False, **text: Any) -> str:
         torch.manual_seed(1)
         model = kind(**config)
     safetensors.torch.save_file(model.state_dict(), folder / "open_clip_model.safetensors")
-    described = {"model_cfg": {**config, "custom_text": custom}, "preprocess_cfg": {}}
+    described = {"model_cfg": {**config, "custom_text": custom}, "preprocess_cfg": PREPROCESS}
     (folder / "open_clip_config.json").write_text(json.dumps(described))
     return f"local-dir:{folder}"
 

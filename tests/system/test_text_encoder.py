@@ -48,7 +48,7 @@ def is_light(status: Status) -> bool:
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     base = tmp_path_factory.mktemp("text")
-    house = House(base / "house", model=small(base / "model"))
+    house = House(base / "house", model=small(base / "model"), torchless=True)
     for seed in range(6):
         picture(house.pictures / f"{seed}.png", seed)
     yield house
