@@ -37,9 +37,7 @@ types: .venv/installed
 	@$(BIN)/mypy
 
 unit: .venv/installed
-	@# Without the folders of which nothing is meant: torch alone takes seconds to import.
-	@$(BIN)/python -m pytest -m 'not system and not model and not faults' -n 2 \
-		--ignore tests/system --ignore tests/model
+	@$(BIN)/python -m pytest -m 'not system and not model and not faults' -n 2
 
 system: .venv/installed
 	@$(BESIDE) models processes
@@ -51,7 +49,7 @@ models: .venv/installed
 processes: .venv/installed
 	@# Half of it waits for processes and quiet times: four files at a time share two cores well.
 	@$(BIN)/python -m pytest -m 'system and not model and not faults' -n 4 --dist loadfile \
-		--no-loadscope-reorder $(addprefix --ignore ,tests/client tests/model $(TORCH))
+		--no-loadscope-reorder
 
 # Every fault, with the long runs of what a person's disk does to the daemon that make test leaves out.
 faults: .venv/installed
