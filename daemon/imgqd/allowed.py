@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from imgq import durations, sizes
 
@@ -90,6 +91,34 @@ def model(value: object) -> str:
     )
 
 
+def scheduler(value: object) -> str:
+    """Return the address of a cluster's scheduler, "" for none."""
+    if value == "":
+        return ""
+    # Dask unpickles what it receives: nothing is taken but what TLS vouches for.
+    if isinstance(value, str) and is_scheduler(value):
+        return value
+    raise ValueError('an address like "tls://host:8786" (no other kind), or ""')
+
+
+def is_scheduler(address: str) -> bool:
+    """Return whether an address is that of a scheduler that is asked for its certificate."""
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError:
+        return False
+    plain = not (parts.path or parts.query or parts.fragment or "@" in parts.netloc)
+    return parts.scheme == "tls" and bool(parts.hostname) and bool(port) and plain
+
+
+def text(value: object) -> str:
+    """Return a text that may be a path, or empty."""
+    if not isinstance(value, str) or "\0" in value:
+        raise ValueError("a text")
+    return value
+
+
 def number(least: int, most: int) -> Callable[[object], int]:
     """Return the check of a whole number within bounds."""
 
@@ -134,6 +163,10 @@ CHECKS: Final[Mapping[str, Callable[[object], Any]]] = {
     "server.max_query": query,
     # So many of 512 numbers take half a gigabyte for each million.
     "index.exact_up_to": number(1000, 100_000_000),
+    "cluster.scheduler": scheduler,
+    "cluster.ca_file": text,
+    "cluster.cert_file": text,
+    "cluster.key_file": text,
     # SQLite takes 32,766 values in one question; names and content may each find so many.
     "server.max_results": number(1, 10_000),
     "service.memory_high": sizes.memory_bound,

@@ -18,6 +18,7 @@ from imgqd import alone, machine, socketfile, writers
 from imgqd.api import Api
 from imgqd.bell import Bell
 from imgqd.catalog import CatalogDamaged
+from imgqd.cluster import Cluster
 from imgqd.config import Settings
 from imgqd.core import Core
 from imgqd.decode import Decoders
@@ -95,6 +96,7 @@ async def _live(
         core = await _assemble(settings, settings_path, state, changed, library)
         core.is_supervised = supervisor.is_there
         library.on_damage = damaged
+        stack.push_async_callback(core.cluster.stop)
         stack.push_async_callback(core.models.stop)
         stack.push_async_callback(core.thumbnails.stop)
         await core.restore_pause()
@@ -206,7 +208,10 @@ async def _assemble(
     )
     decoders = Decoders(os.cpu_count() or 1, settings.limits)
     leave = Leave(changed, core.at_rest, lambda: core.pipeline.is_idle)
-    core.models = Models(settings.model, library, decoders, leave, core.let_work)
+    core.cluster = Cluster(
+        settings.cluster, lambda: core.settings.model.release_after, changed.ring
+    )
+    core.models = Models(settings.model, library, decoders, leave, core.let_work, core.cluster)
     core.courtesy = Courtesy(
         settings.power,
         lambda: core.models.pictures.is_scarce,
@@ -219,6 +224,7 @@ async def _assemble(
         changed,
         core.follow_later,
         core.courtesy.allows_bulk,
+        core.cluster,
     )
     core.thumbnails = Thumbnails(settings.limits, paths.thumbnail_folder())
     core.repertoire = Repertoire(library, core.pipeline, core.thumbnails)
@@ -241,6 +247,7 @@ async def _assemble(
         freshness,
         core.courtesy,
         core.upkeep,
+        core.cluster,
     )
     return core
 

@@ -109,6 +109,26 @@ class IndexSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ClusterSettings:
+    """Other machines that bulk work goes to: an address `tls://host:8786`, "" for none.
+
+    The files are in PEM; the key belongs to our own certificate.
+    """
+
+    scheduler: str = ""
+    ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+
+    @property
+    def files(self) -> tuple[str, str, str]:
+        """The authority, our certificate and its key, as absolute paths."""
+        given = (self.ca_file, self.cert_file, self.key_file)
+        ca, cert, key = (os.path.abspath(os.path.expanduser(file)) for file in given)
+        return ca, cert, key
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings, checked."""
 
@@ -122,6 +142,7 @@ class Settings:
     server: ServerSettings = ServerSettings()
     service: ServiceSettings = ServiceSettings()
     index: IndexSettings = IndexSettings()
+    cluster: ClusterSettings = ClusterSettings()
 
     @property
     def roots(self) -> tuple[bytes, ...]:
@@ -146,7 +167,15 @@ def load(path: Path) -> Settings:
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path}: not valid TOML: {error}") from error
     settings: Settings = _fill(Settings(), table, str(path), "")
+    _agree(settings.cluster, str(path))
     return settings
+
+
+def _agree(cluster: ClusterSettings, where: str) -> None:
+    """Raise SettingsError where one setting needs another that is not there."""
+    for name in ("ca_file", "cert_file", "key_file") if cluster.scheduler else ():
+        if not getattr(cluster, name):
+            raise SettingsError(f"{where}: cluster.scheduler needs cluster.{name}, too")
 
 
 def add_folder(path: Path, folder: str) -> Settings:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from imgqd import config, scan
 from imgqd.bell import Bell
+from imgqd.cluster import Cluster
 from imgqd.config import Settings
 from imgqd.freshness import Freshness, earliest
 from imgqd.intake import Intake
@@ -77,6 +78,7 @@ class Core:
         self.thumbnails: Thumbnails
         self.repertoire: Repertoire
         self.models: Models
+        self.cluster: Cluster
         self.status: Status
         self.courtesy: Courtesy
         self.upkeep: Upkeep
@@ -316,6 +318,7 @@ class Core:
         if fresh.exclude != before.exclude or fresh.roots != before.roots:
             await self.roots.walk_all(time.time())
         self.courtesy.use(fresh.power)
+        self.cluster.use(fresh.cluster)
         await self.heed_power()
         self.pipeline.limit(fresh.limits)
         self.thumbnails.limit(fresh.limits)

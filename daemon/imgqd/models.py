@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from imgqd import exports, phrases, presets, stock
+from imgqd.cluster import Cluster
 from imgqd.config import ModelSettings
 from imgqd.decode import Decoders
 from imgqd.embed import ModelState, NoModel
@@ -48,6 +49,7 @@ class Models:
         decoders: Decoders,
         leave: Leave,
         ready: Callable[[], None],
+        cluster: Cluster,
     ) -> None:
         self._library = library
         self._changed = leave.changed
@@ -57,7 +59,9 @@ class Models:
         self._learnt = asyncio.Event()
         self._engines: dict[int, Engine] = {}
         self._retiring: set[Engine] = set()
-        self._succession = Succession(library, decoders, leave, self._engines, self._succeeded)
+        self._succession = Succession(
+            library, decoders, leave, self._engines, self._succeeded, cluster
+        )
         self._state = ModelState("loading")
         self.stock = stock.Stock(library, self._changed)
         self._begin(settings)

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from imgqd.bell import Bell
+from imgqd.cluster import Cluster
 from imgqd.decode import Decoders, Moved, Undecodable, opened
 from imgqd.embed import NoModel, is_sound
 from imgqd.library import Library
@@ -75,6 +76,7 @@ class Move:
         leave: Leave,
         before: tuple[int, PictureEmbedder],
         after: tuple[int, Model, PictureEmbedder],
+        cluster: Cluster,
     ) -> None:
         self._library = library
         self._decoders = decoders
@@ -82,6 +84,7 @@ class Move:
         self._before, self._others = before
         self.number, self._model, self._pictures = after
         """The number of the model that comes."""
+        self._cluster = cluster
         self._tries: Counter[int] = Counter()
         self._is_put_off = False
         self._done = 0
@@ -152,7 +155,8 @@ class Move:
         await self._library.write(lambda writer: writer.remember(_TRIED, f"{mark}{tries}"))
 
     async def _lacking(self, after: int) -> list[Lacking]:
-        most = max(_BLOCK, self._pictures.batch)
+        elsewhere = self._cluster.at_once(self._model) * self._cluster.batch(self._model)
+        most = max(_BLOCK, self._pictures.batch, elsewhere)
         return await self._library.read(
             lambda reader: reader.lacking(self._before, self.number, after, most)
         )
@@ -226,8 +230,29 @@ class Move:
             self.left_out.add(one.image)
         return None
 
-    async def _embed(self, pixels: Sequence[tuple[int, bytes]]) -> None:
+    async def _elsewhere(self, pixels: Sequence[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+        """Have as many vectors as possible made by a cluster; return what is left to do here."""
+        if not self._cluster.takes(self._model):
+            return list(pixels)
+        size = self._cluster.batch(self._model)
+        batches = [pixels[start : start + size] for start in range(0, len(pixels), size)]
+        left: list[tuple[int, bytes]] = []
+
+        async def send(batch: Sequence[tuple[int, bytes]]) -> None:
+            vectors = await self._cluster.embed(self._model, [data for _, data in batch])
+            if vectors is None:
+                left.extend(batch)
+            else:
+                await self._store([image for image, _ in batch], vectors)
+
+        async with asyncio.TaskGroup() as sending:
+            for batch in batches:
+                sending.create_task(send(batch), name="bulk")
+        return left
+
+    async def _embed(self, block: Sequence[tuple[int, bytes]]) -> None:
         """Make the vectors, and store them; waits for as long as no embedder can be started."""
+        pixels = await self._elsewhere(block)
         start = 0
         while start < len(pixels):
             batch = pixels[start : start + self._pictures.batch]

@@ -1,9 +1,9 @@
 """Pending files become searchable: take, decode, embed, commit.
 
 One task a decoder, two for the embedder: one batch is on its way while another is
-computed. Between them bounded queues, so that a million pending files cost no more
-memory than a hundred. All state is in the catalog; what is in flight here is repeated
-after a crash.
+computed; and one for other machines, where there are any (`bulk`). Between them bounded
+queues, so that a million pending files cost no more memory than a hundred. All state is
+in the catalog; what is in flight here is repeated after a crash.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from typing import Any, Final
 
 from imgqd import sidecar
 from imgqd.bell import Bell
+from imgqd.bulk import Bulk
 from imgqd.catalog import Writer
+from imgqd.cluster import Cluster
 from imgqd.config import LimitSettings
 from imgqd.decode import Decoders, Moved, Session, Undecodable, opened
 from imgqd.embed import NoModel, is_sound
@@ -50,6 +52,9 @@ _GATHER: Final = 0.1
 
 _BATCHES: Final = 2
 """Batches in the embedder's hands: one that is computed, one that is ready when it is done."""
+
+_BULK: Final = 16
+"""Pictures that wait for the embedder here from which on others are bulk work, however noticed."""
 
 _AGAIN: Final = 1.0
 """Seconds before a file that changed under our hands may be taken again."""
@@ -99,6 +104,7 @@ class Pipeline:
         changed: Bell,
         again: Callable[[Sequence[Hint]], None],
         allows_bulk: Callable[[], Awaitable[bool]],
+        cluster: Cluster,
     ) -> None:
         self._library = library
         self._decoders = decoders
@@ -112,6 +118,7 @@ class Pipeline:
         self._twins: dict[bytes, _Shared] = {}
         self._gathering = asyncio.Lock()
         self._embedding = 0
+        self._bulk: Bulk[_Decoded] = Bulk(cluster, self._model_of, self._finish, self._decoded.put)
         self._wake = asyncio.Event()
         self._running = asyncio.Event()
         self._is_last = False
@@ -168,6 +175,7 @@ class Pipeline:
                 group.create_task(self._embed(), name=f"embed {number}")
             for number in range(self._decoders.count):
                 group.create_task(self._work(), name=f"work {number}")
+            group.create_task(self._bulk.run(), name="bulk")
 
     async def stop(self) -> None:
         """End the decoders and give back what is in flight, once `run` is cancelled."""
@@ -245,7 +253,20 @@ class Pipeline:
                 asyncio.get_running_loop().call_later(_NO_MODEL_PAUSE, self._drop, work)
             else:
                 if decoded is not None:
-                    await self._decoded.put(decoded)
+                    await self._send(decoded)
+
+    async def _send(self, one: _Decoded) -> None:
+        """Let a picture be embedded elsewhere, if it is one of many, else here."""
+        # The watcher tells of a card that is copied, too: more than the embedder takes at once.
+        is_bulk = not one.work.live or self._decoded.qsize() >= _BULK
+        if is_bulk and self._bulk.takes(one):
+            await self._bulk.put(one)
+        else:
+            await self._decoded.put(one)
+
+    def _model_of(self, one: _Decoded) -> Model | None:
+        sight = self._library.sight
+        return sight.model if sight is not None and sight.number == one.model else None
 
     async def _decoded_or_done(self, work: Work) -> _Decoded | None:
         try:
@@ -324,7 +345,7 @@ class Pipeline:
                 twins = self._twins.pop(one.picture.hash).others
                 await self._undo([one.work, *(twin.work for twin in twins)])
             return
-        ahead = self._decoded.qsize() + self._embedding - len(batch)
+        ahead = self._decoded.qsize() + self._embedding + self._bulk.held - len(batch)
         self.tempo.note(batch[0].model, len(batch), ahead, is_last=self._is_last)
         indexed: list[Indexed] = []
         failed: list[Failed] = []
@@ -373,7 +394,7 @@ class Pipeline:
         return self._embedder(number)
 
     async def _gather(self) -> list[_Decoded]:
-        """Return the next batch: full, or all there is once the decoders have nothing more.
+        """Return the next batch: full, or all there is once nothing more can come.
 
         While the embedder is at work on another, time is on our side.
         """
@@ -381,7 +402,8 @@ class Pipeline:
         deadline = time.monotonic() + _GATHER
         embedder = self._of_all(batch)
         while embedder is not None and len(batch) < embedder.batch:
-            if self._decoded.empty() and len(self._busy) - self._embedding <= len(batch):
+            coming = len(self._busy) - self._embedding - self._bulk.held
+            if self._decoded.empty() and coming <= len(batch):
                 break
             try:
                 async with asyncio.timeout(max(0.0, deadline - time.monotonic())):

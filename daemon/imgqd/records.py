@@ -97,6 +97,8 @@ class Work:
     stamp: Stamp
     noticed: float
     attempts: int
+    live: bool = True
+    """Whether the watcher noticed it; a walk found the others."""
 
 
 @dataclass(frozen=True, slots=True)

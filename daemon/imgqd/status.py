@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from imgq.protocol import wire_path
+from imgqd.cluster import Cluster
 from imgqd.freshness import Freshness, earliest
 from imgqd.intake import Intake
 from imgqd.library import Library
@@ -42,6 +43,7 @@ class Status:
         freshness: Freshness,
         courtesy: Courtesy,
         upkeep: Upkeep,
+        cluster: Cluster,
     ) -> None:
         self._version = version
         self._library = library
@@ -56,6 +58,7 @@ class Status:
         """Why decoding and embedding rest, in words."""
         self._courtesy = courtesy
         self._upkeep = upkeep
+        self._cluster = cluster
 
     @property
     def resting(self) -> str | None:
@@ -137,6 +140,7 @@ class Status:
             "roots": self._root_rows(totals),
             "model": self._model_row(totals),
             "embedder": self._embedder_row(),
+            "cluster": self._cluster.row(),
             "counters": dict(self._library.counters),
             "as_of": as_of,
             "degraded": degraded,
@@ -221,6 +225,8 @@ class Status:
 
     def _memory(self) -> dict[str, int]:
         pids = {"imgqd": os.getpid(), **self._models.pids, **self._upkeep.pids}
+        if self._cluster.pid is not None:
+            pids["envoy"] = self._cluster.pid
         pids |= {f"decoder {n}": pid for n, pid in enumerate(self._pipeline.decoder_pids)}
         pids |= {f"thumbnailer {n}": pid for n, pid in enumerate(self._thumbnails.pids)}
         return {name: size for name, pid in pids.items() if (size := memory_of(pid)) is not None}

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from imgqd import phrases
+from imgqd.cluster import Cluster
 from imgqd.config import ModelSettings
 from imgqd.decode import Decoders
 from imgqd.engine import Engine
@@ -41,12 +42,14 @@ class Succession:
         leave: Leave,
         engines: dict[int, Engine],
         succeeded: Callable[[Engine, Engine], None],
+        cluster: Cluster,
     ) -> None:
         self._library = library
         self._decoders = decoders
         self._leave = leave
         self._engines = engines
         self._succeeded = succeeded
+        self._cluster = cluster
         self._task: asyncio.Task[None] | None = None
         self._move: Move | None = None
         self.changing = asyncio.Lock()
@@ -122,6 +125,7 @@ class Succession:
             self._leave,
             (sight.number, before.pictures),
             (number, model, engine.pictures),
+            self._cluster,
         )
         log.info("moving from %s to %s", before.settings.name, engine.settings.name)
         if number == sight.number:  # the same weights by another name

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
+from daemon.farm import nobody
 from daemon.shelf import OTHER, Shelf, digest, vector_of
 from imgqd.bell import Bell
 from imgqd.catalog import Reader, Writer
@@ -114,6 +115,7 @@ class Removal:
             Leave(self.bell, lambda: self.rests, lambda: self.is_idle),
             (self.shelf.model, cast("PictureEmbedder", self.before)),
             (self.number, OTHER, cast("PictureEmbedder", self.after)),
+            nobody(),
         )
 
     def restart(self) -> None:

@@ -12,6 +12,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
+from daemon.farm import nobody
 from daemon.shelf import DIM, MODEL, OTHER, indexed_of, vector_of
 from imgqd import engine as module
 from imgqd import succession
@@ -76,7 +77,14 @@ class Stage:
     def _models(self, name: str) -> Models:
         bell = Bell()
         leave = Leave(bell, lambda: None, lambda: True)
-        return Models(ModelSettings(name), self.library, cast("Decoders", None), leave, self._ready)
+        return Models(
+            ModelSettings(name),
+            self.library,
+            cast("Decoders", None),
+            leave,
+            self._ready,
+            nobody(),
+        )
 
     def _ready(self) -> None:
         self.readied += 1

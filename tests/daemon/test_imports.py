@@ -45,15 +45,19 @@ HOMES = {
     "huggingface_hub": {"fetch", "importing", "faults"},
     "httpx2": {"fetch", "faults"},
     "jeepney": {"herald"},
+    "distributed": {"dasklink"},
+    "dask": {"dasklink"},
 }
 CHILDREN = {
     "imgqd.builder",
     "imgqd.decoder",
     "imgqd.embedder",
     "imgqd.encoder",
+    "imgqd.envoy",
     "imgqd.exporter",
     "imgqd.fetch",
     "imgqd.herald",
+    "imgqd.worker",
 }
 """What runs in processes of its own, and is never imported by the core."""
 

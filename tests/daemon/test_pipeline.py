@@ -11,6 +11,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
+from daemon.farm import nobody
 from imgqd.bell import Bell
 from imgqd.decode import Decoders
 from imgqd.embed import NoModel
@@ -50,6 +51,7 @@ class Eyes:
             Bell(),
             lambda _: None,
             cast("Callable[[], Awaitable[bool]]", None),
+            nobody(),
         )
 
     def vectors(self, *models: int) -> list[float] | None:

@@ -35,6 +35,7 @@ class Parts:
             nothing,
             self.courtesy,
             nothing,
+            nothing,
         )
 
     def estimate(self, pending: int = 12_000) -> dict[str, Any]:

@@ -28,14 +28,22 @@ def waiting(db: sqlite3.Connection, limit: int, busy: Collection[int], *, bulk: 
     """
     rows = db.execute(
         "SELECT file.id, version, folder.path, name, file.dev, file.inode, size, mtime_ns, "
-        "ctime_ns, noticed, attempts FROM file JOIN folder ON folder.id = file.folder "
+        "ctime_ns, noticed, attempts, file.live FROM file JOIN folder ON folder.id = file.folder "
         "JOIN root ON root.id = folder.root "
         "WHERE state = 'pending' AND root.online AND (file.live OR ?) "
         "ORDER BY attempts, file.live DESC, file.id LIMIT ?",
         (bulk, limit + len(busy)),
     ).fetchall()
     works = [
-        Work(row[0], row[1], os.path.join(row[2], row[3]), Stamp(*row[4:9]), row[9], row[10])
+        Work(
+            file=row[0],
+            version=row[1],
+            path=os.path.join(row[2], row[3]),
+            stamp=Stamp(*row[4:9]),
+            noticed=row[9],
+            attempts=row[10],
+            live=bool(row[11]),
+        )
         for row in rows
         if row[0] not in busy
     ][:limit]
