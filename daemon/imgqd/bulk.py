@@ -52,10 +52,10 @@ class Bulk(Generic[T]):
         self.held = 0
         """Pictures on this way, until they are stored or handed back."""
 
-    def takes(self, one: T) -> bool:
+    async def takes(self, one: T) -> bool:
         """Return whether a picture can go this way."""
         model = self._model(one)
-        return model is not None and self._cluster.takes(model)
+        return model is not None and await self._cluster.helps(model)
 
     async def put(self, one: T) -> None:
         """Send a picture this way; waits while all batches are full."""

@@ -13,7 +13,7 @@ from typing import Final
 _FORM: Final = 1
 """Grows with each change of what `embed` takes or returns: those of another form are no help."""
 
-_PREFIX: Final = f"imgq {_FORM} "
+_PREFIX: Final = f"imgq:{_FORM}:"
 
 
 class Unable(Exception):

@@ -45,6 +45,9 @@ _IMPATIENCE: Final = 10.0
 _USUAL: Final = 8.0
 """So many times as long as batches have taken is slow."""
 
+_FIRST_LOOK: Final = 3.0
+"""Seconds that pictures wait for it."""
+
 _LINGER: Final = 10.0
 """Seconds without a batch after which the process ends: it is quickly there again."""
 
@@ -105,12 +108,12 @@ class Cluster:
         }
 
     def use(self, settings: ClusterSettings) -> None:
-        """Take other settings; what is under way comes back undone."""
+        """Take other settings; what is under way comes back. The same again: look at once."""
         if settings != self._settings:
             self._settings = settings
             self._end()
-            self._pause, self._until, self._why = 0.0, 0.0, ""
-            self._on_change()
+        self._pause, self._until, self._why = 0.0, 0.0, ""
+        self._on_change()
 
     def takes(self, model: Model) -> bool:
         """Return whether somebody there holds a model; where that is not known, begin to look."""
@@ -122,6 +125,15 @@ class Cluster:
                 self._looking = asyncio.create_task(self._look(model), name="look for a cluster")
             return False
         return self._workers.get(model.key, 0) > 0
+
+    async def helps(self, model: Model) -> bool:
+        """Return the same, and at the first look wait a moment for what comes of it.
+
+        So the model here is not loaded for the seconds until there is help.
+        """
+        if not self.takes(model) and self._looking is not None and not self._pause:
+            await asyncio.wait({self._looking}, timeout=_FIRST_LOOK)
+        return self.takes(model)
 
     def batch(self, model: Model) -> int:
         """Return how many pictures go together."""
@@ -195,7 +207,7 @@ class Cluster:
             raise
         else:
             if workers.get(model.key):
-                self._child, self._workers = running, workers
+                self._child, self._workers, self._why = running, workers, ""
                 log.info("%s there with %s", counted(workers[model.key], "worker"), model.name)
                 self._let_go()
             else:

@@ -80,4 +80,4 @@ async def probe(address: str, credentials: Credentials) -> None:
         words = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
         raise Unreachable(f"{host}, port {port}: {words.lower()}") from error
     if not greeting:
-        raise Unreachable(f"{host} hangs up at port {port}: is that a scheduler?")
+        raise Unreachable(f"{host} hangs up: it is no scheduler, or refuses our certificate")

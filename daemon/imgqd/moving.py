@@ -232,7 +232,7 @@ class Move:
 
     async def _elsewhere(self, pixels: Sequence[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
         """Have as many vectors as possible made by a cluster; return what is left to do here."""
-        if not self._cluster.takes(self._model):
+        if not await self._cluster.helps(self._model):
             return list(pixels)
         size = self._cluster.batch(self._model)
         batches = [pixels[start : start + size] for start in range(0, len(pixels), size)]

@@ -259,7 +259,7 @@ class Pipeline:
         """Let a picture be embedded elsewhere, if it is one of many, else here."""
         # The watcher tells of a card that is copied, too: more than the embedder takes at once.
         is_bulk = not one.work.live or self._decoded.qsize() >= _BULK
-        if is_bulk and self._bulk.takes(one):
+        if is_bulk and await self._bulk.takes(one):
             await self._bulk.put(one)
         else:
             await self._decoded.put(one)
