@@ -121,6 +121,11 @@ class Status:
         return _mapping(self.raw.get("embedder"))
 
     @property
+    def cluster(self) -> Mapping[str, Any]:
+        """The machines that bulk work goes to: scheduler, workers, batches; empty for none."""
+        return _mapping(self.raw.get("cluster"))
+
+    @property
     def memory(self) -> Mapping[str, int]:
         """The memory of each of the daemon's processes, in bytes."""
         return _mapping(self.raw.get("memory"))

@@ -54,10 +54,7 @@ def status_lines(status: Status, screen: Screen) -> Iterator[str]:
         yield _line("index", index)
     if status.migrating is not None:
         yield _line("moving", moving_line(status.migrating))
-    if status.embedder:
-        yield _line("embedder", _embedder(status.embedder))
-    if status.memory:
-        yield _line("memory", _memory(status.memory))
+    yield from _at_work(status)
 
 
 def root_lines(roots: tuple[Root, ...], screen: Screen) -> list[str]:
@@ -162,6 +159,36 @@ def _heavy(text: object) -> str:
     if not isinstance(text, Mapping) or text.get("by") != "torch":
         return ""
     return f"encoded by torch: {readable(str(text.get('why')))}"
+
+
+def _at_work(status: Status) -> Iterator[str]:
+    if status.embedder:
+        yield _line("embedder", _embedder(status.embedder))
+    if status.cluster:
+        yield _line("cluster", _cluster(status.cluster))
+    if status.memory:
+        yield _line("memory", _memory(status.memory))
+
+
+def _cluster(cluster: Mapping[str, object]) -> str:
+    place = str(cluster.get("scheduler")).removeprefix("tls://")
+    if cluster.get("detail"):
+        return readable(f"{place} is not used: {cluster['detail']}")
+    done = _so_far(cluster.get("pictures"))
+    if not cluster.get("connected"):
+        return readable(f"{place}, asleep{done}")
+    workers, batches = (_number(cluster.get(name)) for name in ("workers", "batches"))
+    under_way = f", {counted(batches, 'batch', 'batches')} under way" if batches else ""
+    return readable(f"{place}, {counted(workers, 'worker')}{under_way}{done}")
+
+
+def _so_far(pictures: object) -> str:
+    number = _number(pictures)
+    return f", {counted(number, 'picture')} so far" if number else ""
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 0
 
 
 def _embedder(embedder: Mapping[str, object]) -> str:

@@ -16,8 +16,9 @@ from typing import Any, Final
 from imgq import paths
 from imgq.durations import spoken
 from imgq.protocol import path_bytes
-from imgqd import audit, formats, inotify, mounts, premises, verdicts
+from imgqd import audit, credentials, formats, inotify, mounts, premises, verdicts
 from imgqd.core import Core
+from imgqd.credentials import Credentials, Unreachable
 from imgqd.decode import Undecodable
 from imgqd.findings import Finding, bad, fine, size, warning
 from imgqd.pulse import NotInSync
@@ -46,6 +47,7 @@ class Doctor:
             ("changes", self._changes),
             ("model", self._model),
             ("accelerator", self._accelerator),
+            ("cluster", self._cluster),
             ("decoders", self._decoders),
             ("sandbox", self._sandbox),
             ("memory", self._memory),
@@ -136,6 +138,21 @@ class Doctor:
                 is_text_awake="text encoder" in self._core.models.pids,
             )
         ]
+
+    async def _cluster(self) -> Sequence[Finding]:
+        wanted, row = self._core.settings.cluster, self._core.cluster.row()
+        if row is None:
+            return [fine("none in the settings: all is embedded here")]
+        found = await asyncio.to_thread(premises.cluster, wanted)
+        if found is not None:
+            return [found]
+        trouble = None
+        if not row["connected"]:
+            try:
+                await credentials.probe(wanted.scheduler, Credentials(*wanted.files))
+            except Unreachable as error:
+                trouble = str(error)
+        return [verdicts.cluster(row, trouble)]
 
     async def _sandbox(self) -> Sequence[Finding]:
         limits = self._core.settings.limits

@@ -6,6 +6,7 @@ Every function looks at the disk in the calling thread, and changes nothing.
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import shlex
 import stat
@@ -14,7 +15,8 @@ from typing import Final
 
 from imgqd import config, mounts
 from imgqd.catalog import Reader
-from imgqd.config import Settings
+from imgqd.config import ClusterSettings, Settings
+from imgqd.credentials import Credentials, Unreachable
 from imgqd.findings import Finding, bad, counted, fine, size, warning
 
 _SCARCE: Final = 64 << 20
@@ -123,6 +125,21 @@ def _size_of(path: Path) -> int:
         with contextlib.suppress(FileNotFoundError):
             sizes += path.with_name(path.name + suffix).stat().st_size
     return sizes
+
+
+def cluster(wanted: ClusterSettings) -> Finding | None:
+    """Check certificates and key of a cluster, and that Dask is there; None where all is."""
+    if importlib.util.find_spec("distributed") is None:
+        return bad("Dask is not installed", "pip install 'imgq[cluster]'")
+    key = Path(wanted.files[2])
+    try:
+        Credentials(*wanted.files).context()
+        mode = stat.S_IMODE(key.stat().st_mode)
+    except Unreachable as error:
+        return bad(str(error), "make the files anew (docs/cluster.md), or mend [cluster]")
+    if mode & 0o077:
+        return bad(f"{key} is open to others", f"chmod 600 {_quoted(key)}")
+    return None
 
 
 def _quoted(path: Path) -> str:

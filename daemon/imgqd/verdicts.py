@@ -108,6 +108,22 @@ def accelerator(
     return fine(f"{text}, pictures on {embedder['device']} in {embedder['precision']} ({asked})")
 
 
+def cluster(row: Mapping[str, Any], trouble: str | None) -> Finding:
+    """Say whether there is help of other machines; `trouble` is what a try just now met."""
+    place = row["scheduler"]
+    if trouble is not None:
+        mend = "start the scheduler there, or mend [cluster]: docs/cluster.md"
+        return warning(f"{place} is not used: {trouble}", mend)
+    if row["connected"]:
+        return fine(f"{place}: {counted(row['workers'], 'worker')} with the model at work")
+    if row["detail"]:
+        return warning(
+            f"{place} answers, but was not used: {row['detail']}",
+            "start imgqd-worker there with the same model: docs/cluster.md",
+        )
+    return fine(f"{place} answers, and is asked when there is bulk work")
+
+
 def memory(used: Mapping[str, int]) -> Finding:
     """Judge the memory of all processes together."""
     total = sum(used.values())

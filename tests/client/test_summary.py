@@ -47,6 +47,19 @@ def test_an_embedder_that_sleeps_says_so() -> None:
     assert "embedder  asleep" in said(embedder={"running": False, "device": None})
 
 
+def test_a_cluster_says_how_many_help_and_what_they_do_or_why_they_do_not() -> None:
+    row = {"scheduler": "tls://gpu:8786", "connected": True, "workers": 2, "batches": 3,
+           "pictures": 4096, "detail": ""}  # fmt: skip
+    busy = "cluster   gpu:8786, 2 workers, 3 batches under way, 4,096 pictures so far"
+    assert busy in said(cluster=row)
+    asleep = {**row, "connected": False, "workers": 0, "batches": 0}
+    assert "cluster   gpu:8786, asleep, 4,096 pictures so far" in said(cluster=asleep)
+    assert "cluster   gpu:8786, asleep" in said(cluster={**asleep, "pictures": 0})
+    away = {**asleep, "detail": "gpu does not\nanswer"}
+    assert "cluster   gpu:8786 is not used: gpu does not\\nanswer" in said(cluster=away)
+    assert not [line for line in said(cluster=None) if line.startswith("cluster")]
+
+
 def test_a_model_that_is_missing_says_why() -> None:
     model = {"name": "best", "state": "missing", "detail": "no network", "vectors": 0}
     assert "model     best missing, no network, 0 vectors" in said(model=model)

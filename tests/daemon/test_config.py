@@ -124,6 +124,13 @@ def test_a_good_value_is_taken(path: Path, key: str, text: str, expected: object
         ("server.max_query", '"1MiB"', "a size from 64B to 256KiB"),
         ("server.max_query", "4096", "512MiB or 2GiB"),
         ("server.max_results", "10001", "a number from 1 to 10000"),
+        ("cluster.scheduler", '"tcp://gpu:8786"', 'like "tls://host:8786" (no other kind)'),
+        ("cluster.scheduler", '"gpu:8786"', "tls://host:8786"),
+        ("cluster.scheduler", '"tls://gpu"', "tls://host:8786"),
+        ("cluster.scheduler", '"tls://gpu:0x10"', "tls://host:8786"),
+        ("cluster.scheduler", '"tls://me@gpu:1/x"', "tls://host:8786"),
+        ("cluster.scheduler", "8786", "tls://host:8786"),
+        ("cluster.key_file", r'"/a\u0000b"', "a text"),
         ("service.memory_high", "50", '"none", a share such as 50%'),
         ("service.memory_high", '"9%"', "10% to 100%"),
         ("service.memory_high", '"101%"', "10% to 100%"),
@@ -158,6 +165,15 @@ def test_a_mistake_in_the_shape_is_told_with_the_file(path: Path, text: str, nam
         config.load(written(path, text))
     assert str(path) in str(caught.value)
     assert named in str(caught.value)
+
+
+def test_a_cluster_needs_its_certificates(path: Path) -> None:
+    table = '[cluster]\nscheduler = "tls://gpu:8786"\nca_file = "/ca.pem"\ncert_file = "~/a.pem"\n'
+    with pytest.raises(SettingsError, match=r"cluster\.scheduler needs cluster\.key_file, too"):
+        config.load(written(path, table))
+    cluster = config.load(written(path, f'{table}key_file = "/a.key"\n')).cluster
+    assert cluster.files == ("/ca.pem", os.path.expanduser("~/a.pem"), "/a.key")
+    assert config.load(written(path, '[cluster]\nkey_file = "/a.key"\n')).cluster.scheduler == ""
 
 
 def test_a_file_that_cannot_be_read_is_told_and_not_taken_for_missing(path: Path) -> None:

@@ -151,6 +151,18 @@ def test_the_accelerator_is_what_the_embedder_said_or_asleep() -> None:
     assert detail in failed.detail
 
 
+def test_a_cluster_is_fine_unless_it_was_not_used_when_it_could_have_been() -> None:
+    row = {"scheduler": "tls://gpu:8786", "connected": True, "workers": 2, "detail": ""}
+    at_work = verdicts.cluster(row, None)
+    assert at_work == fine("tls://gpu:8786: 2 workers with the model at work")
+    asleep = {**row, "connected": False}
+    assert verdicts.cluster(asleep, None).state == "fine"
+    assert verdicts.cluster(asleep, "gpu does not answer").state == "warning"
+    lacking = verdicts.cluster({**asleep, "detail": "no worker there holds fast"}, None)
+    assert lacking.state == "warning"
+    assert "imgqd-worker" in (lacking.remedy or "")
+
+
 def test_memory_is_the_sum_and_the_largest_first() -> None:
     assert verdicts.memory({"a": 1 << 20, "b": 2 << 30}).state == "warning"
     assert verdicts.memory({"a": 1 << 20, "b": 1 << 30}) == fine("1.0 GiB: b 1.0 GiB, a 1.0 MiB")
@@ -290,7 +302,8 @@ def test_a_check_that_fails_is_a_finding_and_the_others_go_on(
     assert "checking audit" in caplog.text
     assert list(by_name) == [
         "daemon", "service", "settings", "socket", "state", "catalog", "folder", "watches",
-        "changes", "model", "accelerator", "decoders", "sandbox", "memory", "index", "audit",
+        "changes", "model", "accelerator", "cluster", "decoders", "sandbox", "memory", "index",
+        "audit",
     ]  # fmt: skip
     for row in rows:
         assert row["state"] in {"fine", "warning", "bad"}

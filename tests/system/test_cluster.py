@@ -10,6 +10,7 @@ import sqlite3
 import ssl
 import subprocess
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,10 @@ from PIL import Image
 
 from demo.sample import draw
 from house import BIN, House, content_hash, running
-from imgqd import credentials
+from imgqd import credentials, premises
+from imgqd.config import ClusterSettings
 from imgqd.credentials import Credentials, Unreachable
+from imgqd.findings import bad
 from machines import Machines, machines
 
 pytestmark = [
@@ -31,6 +34,8 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("openssl") is None, reason="there is no openssl command"),
 ]
 
+OURS = ("ca.pem", "laptop.pem", "laptop.key")
+FIELDS = ("ca_file", "cert_file", "key_file")
 SUBJECTS = ("red car", "blue boat", "green tree", "yellow house")
 
 
@@ -126,6 +131,23 @@ def test_machines_come_and_go_and_every_picture_is_found(ground: Machines, tmp_p
         assert status["cluster"]["pictures"] < 508
         assert len(house.found()) == 516
         assert "envoy" not in status["memory"]
+
+
+def test_the_doctor_knows_a_key_that_others_can_read(ground: Machines) -> None:
+    wanted = ClusterSettings("tls://x:1", *(str(ground.base / one) for one in OURS))
+    assert premises.cluster(wanted) is None
+    key = ground.base / "laptop.key"
+    key.chmod(0o640)
+    try:
+        found = premises.cluster(wanted)
+        assert found == bad(f"{key} is open to others", f"chmod 600 {key}")
+    finally:
+        key.chmod(0o600)
+    for wrong in (("nowhere", *OURS[1:]), (OURS[1], *OURS[:2]), (*OURS[:2], "worker.key")):
+        files = (str(ground.base / one) for one in wrong)
+        found = premises.cluster(replace(wanted, **dict(zip(FIELDS, files, strict=True))))
+        assert found is not None
+        assert found.state == "bad"
 
 
 def test_a_machine_that_another_authority_knows_is_refused(
