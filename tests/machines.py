@@ -10,6 +10,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +18,21 @@ from pathlib import Path
 from house import BIN, PATIENCE
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "cluster.md"
+
+
+STRANGER = """
+import asyncio, sys
+from imgqd import chore, dasklink
+from imgqd.credentials import Credentials
+
+async def work(address, *files):
+    tag = chore.tag("sha256:other")
+    made = await dasklink.worker(address, Credentials(*files), "stranger", tag, 30, {})
+    print("at work", flush=True)
+    await made.finished()
+
+asyncio.run(work(*sys.argv[1:]))
+"""
 
 
 class Program:
@@ -122,17 +138,9 @@ class Machines:
 
     def stranger(self) -> Program:
         """Start a worker that holds another model, at least by what it says."""
-        command: list[str | Path] = [
-            BIN / "dask",
-            "worker",
-            self._address,
-            "--no-nanny",
-            "--no-dashboard",
-        ]
-        command += [f"--tls-ca-file={self.base}/ca.pem", f"--tls-cert={self.base}/worker.pem"]
-        command += [f"--tls-key={self.base}/worker.key", "--resources", "imgq:1:sha256:other=2"]
-        started = self._start([*command, "--local-directory", str(self.base)])
-        started.until_said("Registered to:")
+        files = (self.base / one for one in ("ca.pem", "worker.pem", "worker.key"))
+        started = self._start([sys.executable, "-c", STRANGER, self._address, *files])
+        started.until_said("at work")
         return started
 
     def worker(self) -> Program:

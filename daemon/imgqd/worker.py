@@ -17,6 +17,7 @@ import socket
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, Final
 
 from imgqd import allowed, child, chore, embed
@@ -219,9 +220,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _arguments(arguments)
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", level=logging.WARNING)
     log.setLevel(logging.INFO)
-    try:
-        import imgqd.dasklink  # noqa: F401, PLC0415 - an extra that may be missing
-    except ImportError:
+    if find_spec("distributed") is None:
         return _said("Dask is not installed: pip install 'imgq[daemon,cluster]'")
     try:
         settings, to = _read(given)
