@@ -280,7 +280,7 @@ class Cluster:
         self._why = why
         self._on_change()
 
-    def _end(self) -> None:
+    def _end(self, *, at_once: bool = True) -> None:
         self._hold()
         if self._looking is not None:
             self._looking.cancel()
@@ -288,7 +288,7 @@ class Cluster:
         self._usual = None
         self._moved.set()
         if running is not None:
-            ending = asyncio.create_task(_ended(running), name="envoy ends")
+            ending = asyncio.create_task(_ended(running, at_once=at_once), name="envoy ends")
             self._ending.add(ending)
             ending.add_done_callback(self._ending.discard)
 
@@ -304,14 +304,14 @@ class Cluster:
             self._release = loop.call_later(min(_LINGER, self._release_after()), self._give_back)
 
     def _give_back(self) -> None:
-        self._end()
+        self._end(at_once=False)  # it takes leave of the scheduler
         self._on_change()
 
 
-async def _ended(running: Child | None) -> None:
+async def _ended(running: Child | None, *, at_once: bool = True) -> None:
     if running is not None:
         with contextlib.suppress(OSError):
-            await running.stop(at_once=True)
+            await running.stop(at_once=at_once)
 
 
 def _nobody(workers: dict[str, int], model: Model) -> str:

@@ -77,7 +77,7 @@ class Envoy:
         try:
             return {"vectors": await future}
         except chore.Unable as error:
-            raise Fault("unable", error.text) from error
+            raise Fault("unable", f"a worker says: {error.text}") from error
         except (Exception, asyncio.CancelledError) as error:
             # Workers that died of it, a scheduler that went away, code that is not ours.
             if not self._is_there:

@@ -355,8 +355,9 @@ def test_two_batches_are_under_way_for_each_worker(monkeypatch: pytest.MonkeyPat
         way = Way(farm.cluster())
         running = asyncio.create_task(way.bulk.run())
         sending = asyncio.create_task(way.send(9 * 32))
-        await until(lambda: farm.at_once >= 4)
-        assert farm.asked == 4
+        # Four on their way, one that is full, a picture that waits, and one that cannot yet.
+        await until(lambda: way.bulk.held == 5 * 32 + 2)
+        assert farm.at_once == 4
         farm.gate.set()
         await sending
         await way.until_settled()
