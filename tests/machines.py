@@ -91,7 +91,7 @@ class Machines:
             # Threads of four processes on two cores wait for each other, spinning.
             "OMP_NUM_THREADS": "1",
         }
-        self._address = ""
+        self.address = ""
         self.certify("scheduler", "localhost")
         self.certify("worker", "localhost")
         self.certify("laptop", "laptop")
@@ -115,7 +115,7 @@ class Machines:
     def settings(self) -> str:
         """The daemon's part of it."""
         return (
-            f'[cluster]\nscheduler = "{self._address}"\nca_file = "{self.base}/ca.pem"\n'
+            f'[cluster]\nscheduler = "{self.address}"\nca_file = "{self.base}/ca.pem"\n'
             f'cert_file = "{self.base}/laptop.pem"\nkey_file = "{self.base}/laptop.key"\n'
         )
 
@@ -133,21 +133,25 @@ class Machines:
         command += [f"--tls-ca-file={self.base}/ca.pem", f"--tls-cert={self.base}/scheduler.pem"]
         started = self._start([*command, f"--tls-key={self.base}/scheduler.key"])
         port = started.until_said("Scheduler at:").rpartition(":")[2]
-        self._address = f"tls://localhost:{port}"
+        self.address = f"tls://localhost:{port}"
         return started
 
     def stranger(self) -> Program:
         """Start a worker that holds another model, at least by what it says."""
-        files = (self.base / one for one in ("ca.pem", "worker.pem", "worker.key"))
-        started = self._start([sys.executable, "-c", STRANGER, self._address, *files])
+        started = self.script(STRANGER, "worker")
         started.until_said("at work")
         return started
+
+    def script(self, source: str, name: str) -> Program:
+        """Start a script with the scheduler's address and the files of a certificate."""
+        files = (self.base / one for one in ("ca.pem", f"{name}.pem", f"{name}.key"))
+        return self._start([sys.executable, "-c", source, self.address, *files])
 
     def worker(self) -> Program:
         """Start a worker with the demo model, without waiting for it."""
         return self._start(
             [
-                *(BIN / "imgqd-worker", self._address, "--model", "demo"),
+                *(BIN / "imgqd-worker", self.address, "--model", "demo"),
                 *("--ca", self.base / "ca.pem", "--cert", self.base / "worker.pem"),
                 *("--key", self.base / "worker.key"),
             ]

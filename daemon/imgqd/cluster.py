@@ -29,8 +29,8 @@ log = logging.getLogger(__name__)
 
 _BATCH: Final = 32
 _BYTES: Final = 8 << 20
-"""Pictures in a batch, or their bytes, at most: a lost one costs little, and for a card that is
-not kept waiting more gain nothing that the network would not eat (benchmarks/cluster.py)."""
+"""Pictures in a batch, or their bytes, at most: a lost one costs little time, and the network is
+slower than a card in any case. What a batch costs beside: benchmarks/cluster.py."""
 
 _EACH: Final = 2
 """Batches under way for each worker: one is computed, one is on its way."""
