@@ -197,10 +197,11 @@ class Cluster:
 
         try:
             running = await child.start("envoy", "imgqd.envoy", on_event=told)
-            news.insert(0, await running.call("connect", asked))
+            async with asyncio.timeout(_PATIENCE):
+                news.insert(0, await running.call("connect", asked))
             workers = news[-1]
         except (child.Refused, child.Died, OSError) as error:
-            self._put_off(error.text if isinstance(error, child.Refused) else str(error))
+            self._put_off(str(error) or "the scheduler does not answer")
             await _ended(running)
         except asyncio.CancelledError:
             await _ended(running)

@@ -22,6 +22,8 @@ from imgqd import chore
 from imgqd.credentials import Credentials, Unreachable, probe
 from imgqd.serving import Fault
 
+log = logging.getLogger(__name__)
+
 _READ: Final = 1 << 20
 
 _PATIENCE: Final = 10
@@ -142,6 +144,9 @@ class Line:
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
+        self._writer.close()
+        with contextlib.suppress(ConnectionError):
+            await self._writer.wait_closed()
 
     def tell(self, workers: dict[str, int]) -> None:
         """Tell the core who is there."""
@@ -157,6 +162,11 @@ class Line:
             packed = protocol.pack_result(request.msgid, await answer(request.params))
         except Fault as fault:
             packed = protocol.pack_error(request.msgid, fault.code, fault.text)
+        except Exception as error:
+            # Dask raises whatever its layers do; the core waits for an answer in any case.
+            log.exception("%s", request.method)
+            words = f"{type(error).__name__}: {error}"[:200]
+            packed = protocol.pack_error(request.msgid, "internal", words)
         self._writer.write(packed)
 
 
