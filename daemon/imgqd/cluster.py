@@ -19,6 +19,7 @@ from typing import Any, Final
 import numpy as np
 
 from imgqd import child
+from imgqd.away import Away
 from imgqd.child import Child
 from imgqd.config import ClusterSettings
 from imgqd.embed import is_sound, pid_of
@@ -39,21 +40,13 @@ _MOST: Final = 16
 """Batches under way in all: the core keeps their pixels, 128 MiB at most."""
 
 _PATIENCE: Final = 60.0
-_IMPATIENCE: Final = 10.0
-"""Seconds for a batch and those before it, at most and at least; whoever is slower is no help."""
-
-_USUAL: Final = 8.0
-"""So many times as long as batches have taken is slow."""
+"""Seconds for a scheduler to take us in; the envoy gives up earlier."""
 
 _FIRST_LOOK: Final = 3.0
 """Seconds that pictures wait for it."""
 
 _LINGER: Final = 10.0
 """Seconds without a batch after which the process ends: it is quickly there again."""
-
-_FIRST: Final = 10.0
-_LONGEST: Final = 600.0
-"""Seconds until help is looked for again, twice as many each time."""
 
 _REFUSALS: Final = 3
 """Batches in a row that come back undone until that is taken for more than one bad batch."""
@@ -84,8 +77,7 @@ class Cluster:
         self._moved = asyncio.Event()
         self._wanted = ""
         self._refusals = 0
-        self._usual: float | None = None
-        self._pause, self._until, self._why = 0.0, 0.0, ""
+        self._away = Away()
         self.pictures = 0
         """Pictures that were embedded there since the start."""
 
@@ -112,7 +104,7 @@ class Cluster:
         if settings != self._settings:
             self._settings = settings
             self._end()
-        self._pause, self._until, self._why = 0.0, 0.0, ""
+        self._away = Away()
         self._on_change()
 
     def takes(self, model: Model) -> bool:
@@ -121,7 +113,7 @@ class Cluster:
             return False
         self._wanted = model.key
         if self.pid is None:
-            if self._looking is None and time.monotonic() >= self._until:
+            if self._looking is None and self._away.is_due(time.monotonic()):
                 self._looking = asyncio.create_task(self._look(model), name="look for a cluster")
             return False
         return self._workers.get(model.key, 0) > 0
@@ -131,7 +123,7 @@ class Cluster:
 
         So the model here is not loaded for the seconds until there is help.
         """
-        if not self.takes(model) and self._looking is not None and not self._pause:
+        if not self.takes(model) and self._looking is not None and self._away.is_new:
             await asyncio.wait({self._looking}, timeout=_FIRST_LOOK)
         return self.takes(model)
 
@@ -173,15 +165,9 @@ class Cluster:
         await asyncio.gather(*self._ending, *looking, return_exceptions=True)
 
     def _detail(self) -> str:
-        if not self._why:
-            return ""
         if self.pid is not None or self._looking is not None:
-            return self._why
-        left = self._until - time.monotonic()
-        if left <= 0:
-            return f"{self._why}; looked for again with the next work"
-        again = time.strftime("%H:%M:%S", time.localtime(time.time() + left))
-        return f"{self._why}; looked for again after {again}"
+            return self._away.why
+        return self._away.detail(time.monotonic(), time.time())
 
     async def _look(self, model: Model) -> None:
         ca, cert, key = self._settings.files
@@ -208,7 +194,7 @@ class Cluster:
             raise
         else:
             if workers.get(model.key):
-                self._child, self._workers, self._why = running, workers, ""
+                self._child, self._workers, self._away.why = running, workers, ""
                 log.info("%s there with %s", counted(workers[model.key], "worker"), model.name)
                 self._let_go()
             else:
@@ -221,7 +207,7 @@ class Cluster:
     async def _asked(
         self, running: Child, model: Model, pixels: Sequence[bytes]
     ) -> list[Vector] | None:
-        began, patience = time.monotonic(), self._patience()
+        began, patience = time.monotonic(), self._away.patience
         try:
             async with asyncio.timeout(patience):
                 asked = {"key": model.key, "pixels": b"".join(pixels)}
@@ -239,17 +225,11 @@ class Cluster:
         except ValueError as error:
             self._refused(running, str(error))
         else:
-            self._refusals, self._pause, self._why = 0, 0.0, ""
-            took = time.monotonic() - began
-            self._usual = took if self._usual is None else 0.8 * self._usual + 0.2 * took
+            self._refusals = 0
+            self._away.helped(time.monotonic() - began)
             self.pictures += len(vectors)
             return vectors
         return None
-
-    def _patience(self) -> float:
-        if self._usual is None:
-            return _PATIENCE
-        return min(_PATIENCE, max(_IMPATIENCE, _USUAL * self._usual))
 
     def _refused(self, running: Child, why: str) -> None:
         log.warning("a batch came back from the cluster: %s", why)
@@ -276,9 +256,7 @@ class Cluster:
 
     def _put_off(self, why: str) -> None:
         log.warning("the cluster is not used: %s", why)
-        self._pause = min(max(_FIRST, 2 * self._pause), _LONGEST)
-        self._until = time.monotonic() + self._pause
-        self._why = why
+        self._away.put_off(why, time.monotonic())
         self._on_change()
 
     def _end(self, *, at_once: bool = True) -> None:
@@ -286,7 +264,6 @@ class Cluster:
         if self._looking is not None:
             self._looking.cancel()
         running, self._child, self._workers = self._child, None, {}
-        self._usual = None
         self._moved.set()
         if running is not None:
             ending = asyncio.create_task(_ended(running, at_once=at_once), name="envoy ends")

@@ -12,6 +12,7 @@ from daemon.farm import nobody
 from daemon.shelf import OTHER, Shelf, digest, vector_of
 from imgqd.bell import Bell
 from imgqd.catalog import Reader, Writer
+from imgqd.cluster import Cluster
 from imgqd.decode import Decoders, Moved, Undecodable
 from imgqd.embed import NoModel
 from imgqd.library import Library
@@ -95,6 +96,30 @@ class Eye:
         self.pid = None
 
 
+class Help:
+    """A cluster that sees so many batches, and none after them."""
+
+    def __init__(self, batches: int) -> None:
+        self._left = batches
+        self.seen: list[bytes] = []
+
+    def at_once(self, _: Model) -> int:
+        return 4
+
+    def batch(self, _: Model) -> int:
+        return 32
+
+    async def helps(self, _: Model) -> bool:
+        return self._left > 0
+
+    async def embed(self, _: Model, pixels: Sequence[bytes]) -> list[Vector] | None:
+        if not self._left:
+            return None
+        self._left -= 1
+        self.seen += pixels
+        return [vector_of(one + b" anew") for one in pixels]
+
+
 class Removal:
     """A shelf's pictures on their way to `OTHER`."""
 
@@ -106,6 +131,7 @@ class Removal:
         self.bell = Bell()
         self.rests: str | None = None
         self.is_idle = True
+        self.cluster = nobody()
         self.move = self._move()
 
     def _move(self) -> Move:
@@ -115,8 +141,15 @@ class Removal:
             Leave(self.bell, lambda: self.rests, lambda: self.is_idle),
             (self.shelf.model, cast("PictureEmbedder", self.before)),
             (self.number, OTHER, cast("PictureEmbedder", self.after)),
-            nobody(),
+            self.cluster,
         )
+
+    def helped(self, batches: int) -> Help:
+        """Begin again with the help of others, for so many batches."""
+        help_ = Help(batches)
+        self.cluster = cast("Cluster", help_)
+        self.move = self._move()
+        return help_
 
     def restart(self) -> None:
         """Begin again, as after a kill."""

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from daemon.farm import MODEL, SETTINGS, Farm, nobody, unit_vectors, until
-from imgqd import child
+from imgqd import away, child
 from imgqd import cluster as module
 from imgqd.bulk import Bulk
 from imgqd.cluster import Cluster
@@ -199,7 +199,7 @@ def test_a_batch_comes_back_when_the_envoy_dies(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_who_is_too_slow_is_no_help(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_PATIENCE", 0.05)
+    monkeypatch.setattr(away, "_PATIENCE", 0.05)
 
     async def scene() -> None:
         farm = Farm(monkeypatch)

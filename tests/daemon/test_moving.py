@@ -47,6 +47,25 @@ def test_every_picture_is_shown_once_and_counted(shelf: Shelf, removal: Removal)
     assert shelf.reader.moved(shelf.model, removal.number) == (150, 150)
 
 
+def test_with_help_from_elsewhere_nothing_is_embedded_here(shelf: Shelf, removal: Removal) -> None:
+    contents = fill(shelf, 150)
+    helped = removal.helped(batches=1000)
+    move = removal.run()
+    assert sorted(helped.seen) == sorted(contents)
+    assert removal.after.seen == []
+    assert (move.done, removal.missing) == (150, [])
+    assert removal.books.counters["embedded"] == 150
+
+
+def test_what_help_leaves_undone_is_embedded_here(shelf: Shelf, removal: Removal) -> None:
+    contents = fill(shelf, 150)
+    helped = removal.helped(batches=3)
+    move = removal.run()
+    assert len(helped.seen) == 96
+    assert sorted(helped.seen + removal.after.seen) == sorted(contents)
+    assert (move.done, removal.missing) == (150, [])
+
+
 def test_what_an_interrupted_move_has_done_is_not_done_again(
     shelf: Shelf, removal: Removal
 ) -> None:

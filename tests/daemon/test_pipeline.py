@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
 import pytest
 
-from daemon.farm import nobody
+from daemon.farm import MODEL, Farm, nobody
 from imgqd.bell import Bell
+from imgqd.cluster import Cluster
 from imgqd.decode import Decoders
 from imgqd.embed import NoModel
 from imgqd.library import Library
@@ -42,8 +44,8 @@ class Eyes:
 
         return cast("PictureEmbedder", SimpleNamespace(embed=embed, batch=8))
 
-    def line(self) -> Pipeline:
-        """Return a pipeline with these embedders."""
+    def line(self, cluster: Cluster | None = None) -> Pipeline:
+        """Return a pipeline with these embedders, and perhaps with others elsewhere."""
         return Pipeline(
             cast("Library", self.library),
             cast("Decoders", None),
@@ -51,7 +53,7 @@ class Eyes:
             Bell(),
             lambda _: None,
             cast("Callable[[], Awaitable[bool]]", None),
-            nobody(),
+            cluster or nobody(),
         )
 
     def vectors(self, *models: int) -> list[float] | None:
@@ -72,6 +74,36 @@ def decoded(number: int, model: int) -> _Decoded:
     """Return a picture of its own content that waits for a model."""
     work = Work(number, 1, b"/a", Stamp(1, 2, 3, 4, 5), 0.0, 0)
     return _Decoded(work, Picture(b"%d" % number, "png", 4, 3), None, b"", model)
+
+
+def test_single_new_pictures_are_seen_here_and_what_is_one_of_many_elsewhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scene() -> None:
+        eyes, farm = Eyes(), Farm(monkeypatch)
+        eyes.library.sight = SimpleNamespace(number=1, model=MODEL)
+        cluster = farm.cluster()
+        pipeline = eyes.line(cluster)
+
+        async def goes_elsewhere(*, live: bool, model: int = 1) -> bool:
+            here, there = pipeline._decoded.qsize(), pipeline._bulk.held
+            one = decoded(0, model)
+            await pipeline._send(replace(one, work=replace(one.work, live=live)))
+            assert pipeline._decoded.qsize() + pipeline._bulk.held == here + there + 1
+            return pipeline._bulk.held > there
+
+        assert not await goes_elsewhere(live=True)
+        assert farm.visits == 0  # for a single picture nobody is looked for
+        assert not await goes_elsewhere(live=False, model=2)
+        bulk = asyncio.create_task(pipeline._bulk.run())
+        assert await goes_elsewhere(live=False)
+        while pipeline._decoded.qsize() < 16:
+            assert not await goes_elsewhere(live=True)
+        assert await goes_elsewhere(live=True)  # more than are seen at once here
+        bulk.cancel()
+        await cluster.stop()
+
+    asyncio.run(scene())
 
 
 def test_pixels_go_to_the_model_that_they_were_made_for() -> None:
