@@ -149,6 +149,7 @@ class Cluster:
             return None
         self._under_way[model.key] += 1
         self._hold()
+        self._on_change()
         try:
             return await self._asked(running, model, pixels)
         finally:
