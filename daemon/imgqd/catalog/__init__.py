@@ -16,6 +16,7 @@ from imgqd.catalog.store import (
     set_aside,
     setting_aside,
 )
+from imgqd.catalog.told import Told
 from imgqd.catalog.writer import Writer
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "CatalogError",
     "DiskTrouble",
     "Reader",
+    "Told",
     "Writer",
     "is_large",
     "noticing_damage",

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgqd.catalog import arrivals, names, near, pairs, sets, touched
+from imgqd.catalog.beyond import Beyond
 from imgqd.catalog.store import BELOW, below, open_readonly
 from imgqd.query import Sort
 from imgqd.query.sql import FUNCTIONS, Condition
@@ -40,7 +41,7 @@ _ORDERS: Final = {
 """How to list what was only filtered; `{0}` is the direction."""
 
 
-class Reader:
+class Reader(Beyond):
     """A read-only view; use one object in one thread at a time."""
 
     def __init__(self, path: Path) -> None:

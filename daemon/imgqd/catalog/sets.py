@@ -85,6 +85,7 @@ def drop(db: sqlite3.Connection, model: int, most: int) -> int:
     The order of arrivals stays: a picture that this model saw first is new to nobody.
     """
     db.execute("DELETE FROM touched WHERE model = ?", (model,))
+    db.execute("DELETE FROM told WHERE model = ?", (model,))  # there is nothing left to tell
     return db.execute(_DROP, (model, most)).rowcount
 
 

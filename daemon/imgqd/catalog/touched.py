@@ -3,7 +3,8 @@
 Triggers write it (`schema`), so no change can be forgotten: an image when it begins or
 ceases to be live (model 0), and when a vector of a model is stored. Each (image, model)
 has one row, with the number of its last change. Numbers only grow; what every snapshot
-of a model has is forgotten, and the last number forgotten is remembered.
+of a model has, and every store beyond this machine (`told`), is forgotten, and the last
+number forgotten is remembered.
 """
 
 from __future__ import annotations
@@ -40,6 +41,11 @@ def forgotten(db: sqlite3.Connection) -> int:
 
 
 def forget(db: sqlite3.Connection, seq: int, model: int) -> None:
-    """Forget what a model's snapshot has, inside a transaction of the caller."""
-    db.execute(_FORGET, (seq, model))
-    db.execute(_NOTE, (_FORGOTTEN, str(max(seq, forgotten(db)))))
+    """Forget what a model's snapshot has, inside a transaction of the caller.
+
+    Not what a store was not told of yet: that is forgotten another time.
+    """
+    (told,) = db.execute("SELECT min(seq) FROM told").fetchone()
+    upto = seq if told is None else min(seq, told)
+    db.execute(_FORGET, (upto, model))
+    db.execute(_NOTE, (_FORGOTTEN, str(max(upto, forgotten(db)))))

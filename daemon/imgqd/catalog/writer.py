@@ -16,15 +16,21 @@ from pathlib import Path
 from typing import Final
 
 from imgqd import sidecar
-from imgqd.catalog import roots, sets, sidecars, touched, work
+from imgqd.catalog import roots, sets, sidecars, told, touched, work
 from imgqd.catalog.files import Files
 from imgqd.catalog.live import settle
 from imgqd.catalog.near import Near
 from imgqd.catalog.store import setting_aside, shrink, transaction
+from imgqd.catalog.told import Told
 from imgqd.records import Change, Failed, Indexed, Model, Observed, Root, Vector, Work
 
 _KEEP: Final = 7 * 86400.0
 """Seconds for which the vectors of pictures that went away are kept, should they come back."""
+
+_GONE: Final = """
+    SELECT id FROM image WHERE orphaned < ?
+    AND id NOT IN (SELECT image FROM touched WHERE id > (SELECT min(seq) FROM told))
+"""
 
 
 class Writer:
@@ -195,15 +201,33 @@ class Writer:
         with transaction(self._db):
             touched.forget(self._db, seq, model)
 
-    def tidy(self, now: float) -> int:
-        """Forget the pictures that have been gone for a week, and return their number."""
+    def begin_telling(self, store: str, model: int) -> Told:
+        """Begin, or begin anew, to tell a store beyond this machine of a model's pictures."""
         with transaction(self._db):
-            gone = "SELECT id FROM image WHERE orphaned < ?"
-            self._db.execute(
-                f"DELETE FROM departed WHERE image IN ({gone})",  # noqa: S608 - a constant of ours
-                (now - _KEEP,),
-            )
-            return self._db.execute("DELETE FROM image WHERE orphaned < ?", (now - _KEEP,)).rowcount
+            return told.begin(self._db, store, model)
+
+    def note_told(self, place: Told) -> None:
+        """Note what a store acknowledged."""
+        with transaction(self._db):
+            told.note(self._db, place)
+
+    def stop_telling(self, store: str) -> None:
+        """Tell a store no more."""
+        with transaction(self._db):
+            told.stop(self._db, store)
+
+    def tidy(self, now: float) -> int:
+        """Forget the pictures that have been gone for a week, and return their number.
+
+        Not those that a store has yet to be told of: it knows them by their hash alone.
+        """
+        with transaction(self._db):
+            for table, image in (("departed", "image"), ("image", "id")):
+                gone = self._db.execute(
+                    f"DELETE FROM {table} WHERE {image} IN ({_GONE})",  # noqa: S608 - constants of ours
+                    (now - _KEEP,),
+                ).rowcount
+            return gone
 
     def remember(self, name: str, value: str) -> None:
         """Keep a small fact across restarts."""

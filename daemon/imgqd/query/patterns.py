@@ -31,6 +31,14 @@ def matching(column: str, glob: str) -> tuple[str, tuple[str, ...]]:
     return f"({like} AND {folded})", (_like(_loose(glob)), glob)
 
 
+def matches(glob: str, text: str) -> bool:
+    """Tell what the condition of `matching` says, without a database."""
+    glob = unicodedata.normalize("NFC", glob)
+    if glob.isascii():
+        return _plain(glob).fullmatch(text) is not None
+    return _compiled(glob).fullmatch(folded(text)) is not None
+
+
 def folded_match(glob: str, text: bytes | None) -> bool:
     """Tell whether a text matches a pattern, whatever its capitals and the spelling of accents.
 
@@ -38,7 +46,13 @@ def folded_match(glob: str, text: bytes | None) -> bool:
     """
     if text is None:
         return False
-    return _compiled(glob).fullmatch(_folded(text.decode(errors="surrogateescape"))) is not None
+    return _compiled(glob).fullmatch(folded(text.decode(errors="surrogateescape"))) is not None
+
+
+def folded(text: str) -> str:
+    """Return a text in which neither capitals nor the spelling of accents differ."""
+    # Not casefold: where a letter became two, LIKE would have dropped what matches.
+    return unicodedata.normalize("NFC", text).lower()
 
 
 def _like(glob: str) -> str:
@@ -53,13 +67,15 @@ def _loose(glob: str) -> str:
 
 @lru_cache(maxsize=64)
 def _compiled(glob: str) -> re.Pattern[str]:
-    pieces = (
-        {"*": ".*", "?": "."}.get(piece, re.escape(piece))
-        for piece in re.split(r"([*?])", re.sub(r"\*+", "*", _folded(glob)))
-    )
-    return re.compile("".join(pieces), re.DOTALL)
+    return re.compile(_expression(folded(glob)), re.DOTALL)
 
 
-def _folded(text: str) -> str:
-    # Not casefold: where a letter became two, LIKE would have dropped what matches.
-    return unicodedata.normalize("NFC", text).lower()
+@lru_cache(maxsize=64)
+def _plain(glob: str) -> re.Pattern[str]:
+    """Return what LIKE compares by: capitals of ASCII alone do not count."""
+    return re.compile(_expression(glob), re.DOTALL | re.IGNORECASE | re.ASCII)
+
+
+def _expression(glob: str) -> str:
+    pieces = re.split(r"([*?])", re.sub(r"\*+", "*", glob))
+    return "".join({"*": ".*", "?": "."}.get(piece, re.escape(piece)) for piece in pieces)
