@@ -14,7 +14,7 @@ from typing import Final
 from imgqd.records import Metadata
 
 MACHINE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", re.ASCII)
-"""What a machine may be called: it becomes part of keys."""
+"""What a machine may be called: it becomes part of keys and expressions."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -24,6 +24,12 @@ class Key:
     machine: str
     hash: bytes
     """Of the bytes of the files, as the catalog has it."""
+
+    def __post_init__(self) -> None:
+        if MACHINE.fullmatch(self.machine) is None:
+            raise ValueError(
+                f"{self.machine!r} is no name of a machine: write letters, digits, dots and dashes"
+            )
 
 
 @dataclass(frozen=True, slots=True)

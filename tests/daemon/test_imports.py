@@ -47,6 +47,7 @@ HOMES = {
     "jeepney": {"herald"},
     "distributed": {"dasklink"},
     "dask": {"dasklink"},
+    "pymilvus": {"stores/milvus"},
 }
 CHILDREN = {
     "imgqd.builder",

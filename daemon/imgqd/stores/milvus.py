@@ -88,7 +88,7 @@ class Milvus:
         self.collection = naming.collection(prefix, model)
         self.alias = f"{prefix}_answers"
         token = access.token()
-        self._secrets = (token, *token.split(":")) if token else ()
+        self._secrets = [secret for secret in (token, token.partition(":")[2]) if secret]
         self._client = self._asked(lambda: _connected(access, token, timeout))
         try:
             self._prepare(is_next=is_next)
@@ -304,9 +304,11 @@ class Milvus:
 
 
 def _connected(access: Access, token: str, timeout: float) -> MilvusClient:
-    more: dict[str, Any] = {}
+    # It would tell the server about itself every ten seconds, and take commands from it.
+    more: dict[str, Any] = {"telemetry_config": {"enabled": False}}
     if access.is_encrypted:
         more["secure"] = True
     if access.ca_file is not None:
-        more["ca_pem_path"] = str(access.ca_file)
+        # By this name it takes whatever signs the server's certificate.
+        more["server_pem_path"] = str(access.ca_file)
     return MilvusClient(uri=access.uri, token=token, timeout=timeout, **more)
