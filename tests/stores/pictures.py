@@ -64,47 +64,45 @@ def within(line: str) -> Within:
     return Within(where, "/home/me", UTC)
 
 
-GALLERY = {
-    name: row(name, *paths, **facts)
-    for name, paths, facts in (
-        ("small", (), {"width": 800, "height": 600, "size": 90_000, "rating": 2}),
-        ("tall", (), {"width": 3000, "height": 4000, "size": 5_000_000, "rating": 5}),
-        ("wide", (), {"width": 6000, "height": 2000, "format": "png", "rating": -1}),
-        (
-            "canon",
-            ("/home/me/Pictures/2023/Lisbon/IMG_1.jpg",),
-            {
-                "camera": "Canon EOS R5",
-                "lens": "RF50mm F1.2",
-                "taken": "2023-07-31T23:59:59",
-                "latitude": 38.72,
-                "longitude": -9.14,
-                "keywords": ("Lisbon", "tram 28"),
-            },
-        ),
-        (
-            "pixel",
-            ("/home/me/Pictures/2023/b.jpg",),
-            {"camera": "Google Pixel 8", "taken": "2023-08-01T00:00:00", "title": "x"},
-        ),
-        (
-            "sintra",
-            ("/mnt/Lisbon trip/d.jpg",),
-            {"latitude": 38.80, "longitude": -9.39, "added": 1_700_000_000.0},
-        ),
-        ("fiji", (), {"latitude": -17.0, "longitude": 179.99}),
-        ("twice", ("/p/holiday/a.jpg", "/p/backup/b.png"), {"mtime": "2022-05-05"}),
-        ("undated", (), {"mtime": "2023-07-01", "frames": 12, "format": "gif"}),
-        ("screen", ("/p/Screenshots/1.png",), {"is_screenshot": True, "description": "y"}),
-        ("percent", ("/p/100%_a.jpg",), {"keywords": ("a\\b", 'say "hi"', "\u00c9t\u00e9")}),
-        ("other", ("/p/1000xa.jpg",), {"keywords": ("cat",), "rating": 0}),
-        ("composed", ("/p/\u00dcber Caf\u00e9.jpg",), {"camera": "\u00dcberCam"}),
-        ("decomposed", ("/p/U\u0308ber Cafe\u0301 2.jpg",), {}),
-        ("quote", ("/p/O'Hara \"x\"\\n/it's.jpg",), {"camera": 'the "best" \\ one'}),
-        ("raw", ("/p/a.NEF",), {"format": "raw"}),
-        ("bytes", (b"/p/\xff\xfe/a.jpg",), {}),
-    )
-}
+_HUNG: tuple[tuple[str, tuple[str | bytes, ...], dict[str, Any]], ...] = (
+    ("small", (), {"width": 800, "height": 600, "size": 90_000, "rating": 2}),
+    ("tall", (), {"width": 3000, "height": 4000, "size": 5_000_000, "rating": 5}),
+    ("wide", (), {"width": 6000, "height": 2000, "format": "png", "rating": -1}),
+    (
+        "canon",
+        ("/home/me/Pictures/2023/Lisbon/IMG_1.jpg",),
+        {
+            "camera": "Canon EOS R5",
+            "lens": "RF50mm F1.2",
+            "taken": "2023-07-31T23:59:59",
+            "latitude": 38.72,
+            "longitude": -9.14,
+            "keywords": ("Lisbon", "tram 28"),
+        },
+    ),
+    (
+        "pixel",
+        ("/home/me/Pictures/2023/b.jpg",),
+        {"camera": "Google Pixel 8", "taken": "2023-08-01T00:00:00", "title": "x"},
+    ),
+    (
+        "sintra",
+        ("/mnt/Lisbon trip/d.jpg",),
+        {"latitude": 38.80, "longitude": -9.39, "added": 1_700_000_000.0},
+    ),
+    ("fiji", (), {"latitude": -17.0, "longitude": 179.99}),
+    ("twice", ("/p/holiday/a.jpg", "/p/backup/b.png"), {"mtime": "2022-05-05"}),
+    ("undated", (), {"mtime": "2023-07-01", "frames": 12, "format": "gif"}),
+    ("screen", ("/p/Screenshots/1.png",), {"is_screenshot": True, "description": "y"}),
+    ("percent", ("/p/100%_a.jpg",), {"keywords": ("a\\b", 'say "hi"', "\u00c9t\u00e9")}),
+    ("other", ("/p/1000xa.jpg",), {"keywords": ("cat",), "rating": 0}),
+    ("composed", ("/p/\u00dcber Caf\u00e9.jpg",), {"camera": "\u00dcberCam"}),
+    ("decomposed", ("/p/U\u0308ber Cafe\u0301 2.jpg",), {}),
+    ("quote", ("/p/O'Hara \"x\"\\n/it's.jpg",), {"camera": 'the "best" \\ one'}),
+    ("raw", ("/p/a.NEF",), {"format": "raw"}),
+    ("bytes", (b"/p/\xff\xfe/a.jpg",), {}),
+)
+GALLERY = {name: row(name, *paths, **facts) for name, paths, facts in _HUNG}
 
 LINES = (
     "w:>3000", "h:4000", "mp:12", "mp:>12", "size:>5MB", "size:5MB", "size:<100KB",

@@ -19,7 +19,10 @@ _HERE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """A server's address (`https://host:19530`) or the file of an embedded store (`/path/x.db`)."""
+    """A server's address (`https://host:19530`) or the file of an embedded store (`/path/x.db`).
+
+    The second is for tests: while it is in use all users of this machine can read it.
+    """
 
     uri: str
     token_file: Path | None = None
