@@ -91,8 +91,7 @@ class Shelves:
 
     def _put(self, row: Row, vector: Vector) -> None:
         paths = {file.path for file in row.files}
-        [before] = self.store.get([row.key]) or [None]
-        gone = () if before is None else (one.path for one in before.files)
+        gone = [one.path for before in self.store.get([row.key]) for one in before.files]
         seen = [Observed(path, None, 1.0, live=True) for path in gone if path not in paths]
         for file in row.files:
             # Another time of status change, so that it is read again.

@@ -112,6 +112,17 @@ def test_a_rename_a_copy_and_a_drive_that_goes_change_what_a_row_says(post: Post
     post.check()
 
 
+def test_a_copy_of_a_picture_that_waits_already_gets_in(post: Post) -> None:
+    post.begin()
+    post.shelf.put("one/a.png", b"a")
+    post.shelf.put("one/copy.png", b"a")
+    post.shelf.write("one/a.png", b"other")
+    post.shelf.look("one/a.png")
+    post.shelf.work()
+    post.deliver()
+    post.check()
+
+
 def test_while_a_store_is_away_a_picture_waits_once_however_often_it_changes(post: Post) -> None:
     post.begin()
     post.deliver()

@@ -183,32 +183,52 @@ STEPS: Final = (
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX touched_said ON touched (id) WHERE model = -1;
     -- What a row of a store says beside its vector: model -1, while there is anyone to tell.
+    -- Deleted first: fired by an upsert, a trigger has no conflicts replaced.
     CREATE TRIGGER image_said AFTER UPDATE OF format, width, height, taken, taken_offset,
         taken_from, camera, lens, latitude, longitude, rating, title, description, software,
         screenshot, frames ON image WHEN EXISTS (SELECT 1 FROM told)
-        BEGIN INSERT INTO touched (image, model) VALUES (NEW.id, -1); END;
+        BEGIN
+            DELETE FROM touched WHERE image = NEW.id AND model = -1;
+            INSERT INTO touched (image, model) VALUES (NEW.id, -1);
+        END;
     CREATE TRIGGER file_came AFTER INSERT ON file
         WHEN NEW.image IS NOT NULL AND EXISTS (SELECT 1 FROM told)
-        BEGIN INSERT INTO touched (image, model) VALUES (NEW.image, -1); END;
+        BEGIN
+            DELETE FROM touched WHERE image = NEW.image AND model = -1;
+            INSERT INTO touched (image, model) VALUES (NEW.image, -1);
+        END;
     CREATE TRIGGER file_went AFTER DELETE ON file
         WHEN OLD.image IS NOT NULL AND EXISTS (SELECT 1 FROM told)
-        BEGIN INSERT INTO touched (image, model) VALUES (OLD.image, -1); END;
+        BEGIN
+            DELETE FROM touched WHERE image = OLD.image AND model = -1;
+            INSERT INTO touched (image, model) VALUES (OLD.image, -1);
+        END;
     CREATE TRIGGER file_changed AFTER UPDATE OF folder, name, size, mtime_ns, image ON file
         WHEN EXISTS (SELECT 1 FROM told)
         BEGIN
-            INSERT INTO touched (image, model) SELECT OLD.image, -1 WHERE OLD.image IS NOT NULL;
-            INSERT INTO touched (image, model) SELECT NEW.image, -1 WHERE NEW.image IS NOT NULL;
+            DELETE FROM touched WHERE image IN (OLD.image, NEW.image) AND model = -1;
+            INSERT INTO touched (image, model)
+            SELECT OLD.image, -1 WHERE OLD.image IS NOT NULL UNION
+            SELECT NEW.image, -1 WHERE NEW.image IS NOT NULL;
         END;
     CREATE TRIGGER near_found AFTER INSERT ON near WHEN EXISTS (SELECT 1 FROM told)
-        BEGIN INSERT INTO touched (image, model) VALUES (NEW.image, -1); END;
+        BEGIN
+            DELETE FROM touched WHERE image = NEW.image AND model = -1;
+            INSERT INTO touched (image, model) VALUES (NEW.image, -1);
+        END;
     CREATE TRIGGER near_live AFTER UPDATE OF live ON image
         WHEN OLD.live IS NOT NEW.live AND EXISTS (SELECT 1 FROM told)
         BEGIN
-            INSERT INTO touched (image, model) SELECT other, -1 FROM near WHERE image = NEW.id;
+            DELETE FROM touched WHERE model = -1
+                AND image IN (SELECT other FROM near WHERE near.image = NEW.id);
+            INSERT INTO touched (image, model)
+            SELECT other, -1 FROM near WHERE near.image = NEW.id;
         END;
     CREATE TRIGGER root_online AFTER UPDATE OF online ON root
         WHEN OLD.online IS NOT NEW.online AND EXISTS (SELECT 1 FROM told)
         BEGIN
+            DELETE FROM touched WHERE model = -1 AND image IN (SELECT file.image FROM file
+                JOIN folder ON folder.id = file.folder WHERE folder.root = NEW.id);
             INSERT INTO touched (image, model) SELECT DISTINCT file.image, -1 FROM file
             JOIN folder ON folder.id = file.folder
             WHERE folder.root = NEW.id AND file.image IS NOT NULL;
@@ -216,6 +236,8 @@ STEPS: Final = (
     CREATE TRIGGER folder_given AFTER UPDATE OF root ON folder
         WHEN EXISTS (SELECT 1 FROM told)
         BEGIN
+            DELETE FROM touched WHERE model = -1
+                AND image IN (SELECT file.image FROM file WHERE file.folder = NEW.id);
             INSERT INTO touched (image, model)
             SELECT DISTINCT image, -1 FROM file WHERE folder = NEW.id AND image IS NOT NULL;
         END;

@@ -204,14 +204,18 @@ def _all(*parts: Expression) -> Expression:
     if any(part is False for part in parts):
         return False
     told = [part for part in parts if isinstance(part, str)]
-    return f"({' and '.join(told)})" if len(told) > 1 else (told or [True])[0]
+    if not told:
+        return True
+    return f"({' and '.join(told)})" if len(told) > 1 else told[0]
 
 
 def _any(*parts: Expression) -> Expression:
     if any(part is True for part in parts):
         return True
     told = [part for part in parts if isinstance(part, str)]
-    return f"({' or '.join(told)})" if len(told) > 1 else (told or [False])[0]
+    if not told:
+        return False
+    return f"({' or '.join(told)})" if len(told) > 1 else told[0]
 
 
 def _contains(column: str, text: str) -> str:

@@ -36,7 +36,8 @@ def matches(glob: str, text: str) -> bool:
     glob = unicodedata.normalize("NFC", glob)
     if glob.isascii():
         return _plain(glob).fullmatch(text) is not None
-    return _compiled(glob).fullmatch(folded(text)) is not None
+    is_near = _plain(_loose(glob)).fullmatch(text) is not None
+    return is_near and _compiled(glob).fullmatch(folded(text)) is not None
 
 
 def folded_match(glob: str, text: bytes | None) -> bool:

@@ -32,12 +32,23 @@ BUCKETS: Final = 1 << 16
 _FILES: Final = 64
 """Files of a row: with 64 folders above each their array is full."""
 
-_SHAPES: Final = tuple(map(Shape, ("portrait", "landscape", "square", "panorama")))
-_KINDS: Final = tuple(map(Is, ("screenshot", "animated", "duplicate")))
-_KNOWN: Final = tuple(
-    map(Has, ("gps", "date", "camera", "lens", "keyword", "rating", "title", "description"))
+TRAITS: Final[tuple[Shape | Is | Has, ...]] = (
+    Shape("portrait"),
+    Shape("landscape"),
+    Shape("square"),
+    Shape("panorama"),
+    Is("screenshot"),
+    Is("animated"),
+    Is("duplicate"),
+    Has("gps"),
+    Has("date"),
+    Has("camera"),
+    Has("lens"),
+    Has("keyword"),
+    Has("rating"),
+    Has("title"),
+    Has("description"),
 )
-TRAITS: Final = (*_SHAPES, *_KINDS, *_KNOWN)
 """Filters of which a row says itself whether it meets them."""
 
 

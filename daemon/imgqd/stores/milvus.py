@@ -304,7 +304,7 @@ class Milvus:
 
 
 def _connected(access: Access, token: str, timeout: float) -> MilvusClient:
-    # It would tell the server about itself every ten seconds, and take commands from it.
+    # Versions after 3.0.2 tell the server about themselves every ten seconds, unless told not to.
     more: dict[str, Any] = {"telemetry_config": {"enabled": False}}
     if access.is_encrypted:
         more["secure"] = True
