@@ -10,7 +10,7 @@ BESIDE := $(MAKE) --no-print-directory -j 2 $(if $(filter output-sync,$(.FEATURE
 # Compiled once, as where it is installed, and not by each of a thousand processes.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint types unit system models processes faults soak fuzz bench clean
+.PHONY: demo test lint types unit system models processes faults stores soak fuzz bench bench-stores clean
 
 # The stamp is newer than what it was made from: so a second call installs nothing.
 .venv/installed: pyproject.toml constraints.txt
@@ -37,7 +37,7 @@ types: .venv/installed
 	@$(BIN)/mypy
 
 unit: .venv/installed
-	@$(BIN)/python -m pytest -m 'not system and not model and not faults' -n 2
+	@$(BIN)/python -m pytest -m 'not system and not model and not faults and not server' -n 2
 
 system: .venv/installed
 	@$(BESIDE) models processes
@@ -56,6 +56,15 @@ faults: .venv/installed
 	@$(BIN)/python -m pytest tests/system/test_faults_*.py tests/system/test_machine.py \
 		tests/system/test_lifetime.py tests/system/test_move.py tests/daemon/test_sandbox.py tests/daemon/test_corpus.py
 
+.venv/stores: .venv/installed
+	@$(BIN)/python -m pip install --quiet -c constraints.txt --group stores
+	@touch $@
+
+# One suite over all stores, a real Milvus server among them, and what may happen to that one. It runs
+# in a network namespace where there is loopback alone, and whatever was started ends with it.
+stores: .venv/stores
+	@$(BIN)/python tests/stores/alone.py $(BIN)/python -m pytest tests/stores
+
 soak: .venv/installed
 	@$(BIN)/python tests/soak.py --minutes $(MINUTES)
 
@@ -67,6 +76,11 @@ fuzz: .venv/installed
 # `make bench QUICK=1` shows in a few that each runs; what it measures goes to build/benchmarks.
 bench: .venv/installed
 	@$(BIN)/python benchmarks/run.py $(if $(QUICK),--quick --into build/benchmarks)
+
+# The real Milvus server with 20,000, 100,000 and 200,000 pictures: `make bench-stores LARGEST=20000`.
+bench-stores: .venv/stores
+	@$(BIN)/python tests/stores/alone.py $(BIN)/python benchmarks/machines.py \
+		$(if $(LARGEST),--largest $(LARGEST),--json benchmarks/results/machines.json)
 
 clean:
 	rm -rf .venv

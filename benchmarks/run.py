@@ -40,7 +40,8 @@ _ALL: Final[dict[str, tuple[str, str]]] = {
     "cluster": ("", "--batches 4"),
     "crowd": ("", "--rounds 1 --connections 60"),
 }
-"""Name -> its options, and those of a quick run. Not here: what needs a GPU (`gpu`)."""
+"""Name -> its options, and those of a quick run. Not here: what needs a GPU (`gpu`)
+or a server (`machines`: `make bench-stores`)."""
 
 
 def main() -> int:

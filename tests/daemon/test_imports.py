@@ -47,7 +47,8 @@ HOMES = {
     "jeepney": {"herald"},
     "distributed": {"dasklink"},
     "dask": {"dasklink"},
-    "pymilvus": {"stores/milvus"},
+    "grpc": {"stores/engine"},
+    "pymilvus": {"stores/engine"},
 }
 CHILDREN = {
     "imgqd.builder",

@@ -27,7 +27,7 @@ MODEL = Model("a/model 1", "sha256:1", DIM, 32, "shortest", "bicubic", 0)
 OTHER = Model("another", "sha256:2", DIM, 32, "shortest", "bicubic", 0)
 
 SERVER = "IMGQ_TEST_MILVUS"
-"""The variable that holds the address of a real server, whose collections are dropped."""
+"""The variable that may hold the address of a server that runs already: another version, say."""
 
 
 class Ground(Protocol):
@@ -130,16 +130,14 @@ def shared(base: Path, model: Model = MODEL, **more: Any) -> Any:
     return Milvus(Access(str(base / "shared.db")), model, **more)
 
 
-def on_server() -> Any:
+def on_server(uri: str, model: Model = MODEL, **more: Any) -> Any:
     """Return a store on a real server, with collections of its own."""
-    uri = os.environ.get(SERVER)
-    if not uri:
-        pytest.skip(f"no real server: set {SERVER} to its address")
-    pytest.importorskip("pymilvus", reason="pymilvus is not installed: pip install imgq[milvus]")
     from imgqd.stores.access import Access
     from imgqd.stores.milvus import Milvus
 
-    return Milvus(Access(uri), MODEL, prefix=f"imgq_test_{uuid.uuid4().hex[:8]}", timeout=60.0)
+    prefix = f"imgq_test_{uuid.uuid4().hex[:8]}"
+    told: dict[str, Any] = {"prefix": prefix, "timeout": 60.0} | more
+    return Milvus(Access(uri), model, **told)
 
 
 class OnServer(Taking):
@@ -147,15 +145,17 @@ class OnServer(Taking):
 
     def close(self) -> None:
         store: Any = self.store
-        store._client.drop_alias(store.alias)
-        store._client.drop_collection(store.collection)
+        store._engine.ask("drop_alias", alias=store.alias)
+        store._engine.ask("drop_collection", collection_name=store.collection)
         store.close()
 
 
-def ground(kind: str, base: Path) -> Ground:
+def ground(kind: str, request: pytest.FixtureRequest, base: Path) -> Ground:
     """Return an empty store of a kind."""
     if kind == "memory":
         return Taking(Memory())
     if kind == "local":
         return Shelves(base)
-    return Taking(shared(base)) if kind == "milvus-lite" else OnServer(on_server())
+    if kind == "milvus-lite":
+        return Taking(shared(base))
+    return OnServer(on_server(request.getfixturevalue("address")))

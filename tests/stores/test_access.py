@@ -60,6 +60,17 @@ def test_a_token_leaves_this_machine_encrypted_only(secret: Path) -> None:
     assert Access("http://nas:19530").token() == ""
 
 
+def test_without_an_authority_of_ones_own_the_systems_are_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = tmp_path / "ours.pem"
+    assert Access("https://nas:19530", ca_file=ours).authority == ours
+    system = tmp_path / "system.pem"
+    system.touch()
+    monkeypatch.setenv("SSL_CERT_FILE", str(system))
+    assert Access("https://nas:19530").authority == system
+
+
 @pytest.mark.parametrize("uri", ["nas:19530", "ftp://nas", "https://", "/a/folder", ""])
 def test_what_is_no_address_is_refused(uri: str) -> None:
     with pytest.raises(StoreRefused, match="is no store"):
@@ -92,6 +103,7 @@ def test_many_keys_are_asked_for_in_pieces() -> None:
     ("version", "infix"),
     [
         ("v2.3.5", False),
+        ("v2.3.5-lite", False),
         ("2.4.1-dev", True),
         ("v3.0", True),
         ("milvus_lite-3.2.2", True),

@@ -3,66 +3,21 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
-from daemon.shelf import DIM, MODEL, WEEK, Shelf, digest
-from imgqd.catalog import Reader, Told
-from imgqd.index import Index
-from imgqd.library import Sight
-from imgqd.rows import Key, Row
-from imgqd.stores.delivery import block, deliver, send
+from daemon.shelf import DIM, WEEK, digest
+from imgqd.rows import Key
+from imgqd.stores.delivery import block, send
 from imgqd.stores.interface import StoreAway
 from imgqd.stores.local import Local
 from imgqd.stores.verifying import differences, mend
 from stores.memory import Memory
-
-T = TypeVar("T")
+from stores.post import STORE, Post
 
 HERE = "laptop"
-STORE = "shared"
-
-
-class Post:
-    """A shelf whose pictures a store is told of."""
-
-    def __init__(self, base: Path) -> None:
-        self.shelf = Shelf(base, "one", "two")
-        self.store = Memory()
-        self.sight: Sight | None = Sight(MODEL, self.shelf.model, Index(DIM))
-
-    def ask(self, question: Callable[[Reader], T]) -> T:
-        return question(self.shelf.reader)
-
-    @property
-    def told(self) -> Told:
-        found = self.shelf.reader.told(STORE, self.shelf.model)
-        assert found is not None
-        return found
-
-    def begin(self) -> None:
-        self.shelf.writer.begin_telling(STORE, self.shelf.model)
-
-    def deliver(self, most: int = 3) -> int:
-        return deliver(
-            self.store,
-            lambda: block(self.shelf.reader, self.told, HERE, DIM, most),
-            self.shelf.writer.note_told,
-        )
-
-    def truth(self) -> dict[Key, Row]:
-        found = self.shelf.reader.rows(sorted(self.shelf.live()), HERE)
-        return {row.key: row for row in found.values()}
-
-    def check(self) -> None:
-        assert {key: row for key, (row, _) in self.store.held.items()} == self.truth()
-
-    def count(self, model: int) -> int:
-        query = "SELECT count(*) FROM touched WHERE model = ?"
-        return int(self.shelf.writer._db.execute(query, (model,)).fetchone()[0])
 
 
 @pytest.fixture

@@ -79,7 +79,12 @@ def spelled(text: str) -> str:
 
 def element(text: str) -> str:
     """Return a text as an element of an array: spelled, and cut to `LONGEST` bytes."""
-    return spelled(text).encode()[:LONGEST].decode(errors="ignore")
+    return cut(spelled(text), LONGEST)
+
+
+def cut(text: str, most: int) -> str:
+    """Return the beginning of a text that takes so many bytes at most."""
+    return text.encode()[:most].decode(errors="ignore")
 
 
 def sought(text: str) -> str:

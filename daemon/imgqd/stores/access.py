@@ -7,6 +7,7 @@ settings hold neither. It never goes over a wire that is not encrypted, but to t
 from __future__ import annotations
 
 import os
+import ssl
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +59,23 @@ class Access:
     def is_encrypted(self) -> bool:
         """Whether the way there is TLS."""
         return self.uri.startswith("https://")
+
+    @property
+    def authority(self) -> Path | None:
+        """Whose signature is taken; None where the system names nobody, and the library does."""
+        if self.ca_file is not None:
+            return self.ca_file
+        known = ssl.get_default_verify_paths().cafile
+        return Path(known) if known else None
+
+    @property
+    def whence(self) -> str:
+        """Where the token comes from, as advice for who has to put another one there."""
+        if self.token_file is not None:
+            return f"put the right one into {self.token_file}"
+        if self.token_variable is not None:
+            return f"set {self.token_variable} to the right one"
+        return "it wants one, set token_file"
 
     def token(self) -> str:
         """Return the token, empty where none is needed; raises StoreRefused."""

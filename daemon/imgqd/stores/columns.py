@@ -26,11 +26,32 @@ TEXT: Final = 65_535
 ELEMENTS: Final = 4096
 """Elements of the longest array that Milvus takes (its own limit)."""
 
+WHOLE: Final = (
+    "bucket", "width", "height", "pixels", "rating", "taken", "changed_first", "changed_last",
+    "size_least", "size_most",
+)  # fmt: skip
+REAL: Final = ("added", "latitude", "longitude")
+TEXTS: Final = {
+    "machine": 64,
+    "format": 64,
+    "camera": 4096,
+    "lens": 4096,
+    "names": TEXT,
+    "said": TEXT,
+}
+"""Columns of texts, and the most bytes of each."""
+
+ARRAYS: Final = ("folders", "parts", "keywords", "traits")
+"""Columns of up to `ELEMENTS` texts."""
+
 BUCKETS: Final = 1 << 16
 """Parts that the keys of a machine are listed in, by the first two bytes of the hash."""
 
 _FILES: Final = 64
 """Files of a row: with 64 folders above each their array is full."""
+
+_LETTERS: Final = 1000
+"""Letters of each text of a row that is too long."""
 
 TRAITS: Final[tuple[Shape | Is | Has, ...]] = (
     Shape("portrait"),
@@ -77,8 +98,8 @@ def columns(row: Row) -> dict[str, Any]:
         "size_most": max(sizes),
         "latitude": facts.latitude if known else milvus.NOWHERE,
         "longitude": facts.longitude if known else milvus.NOWHERE,
-        "camera": milvus.sought(facts.camera or ""),
-        "lens": milvus.sought(facts.lens or ""),
+        "camera": milvus.cut(milvus.sought(facts.camera or ""), TEXTS["camera"]),
+        "lens": milvus.cut(milvus.sought(facts.lens or ""), TEXTS["lens"]),
         "names": milvus.sought("\n".join(_text(os.path.basename(file.path)) for file in row.files)),
         "folders": _elements(folder.decode(errors="surrogateescape") for folder in _folders(row)),
         "parts": _elements(
@@ -152,6 +173,8 @@ def _fitting(row: Row) -> tuple[Row, str]:
 def _smaller(row: Row) -> Iterator[Row]:
     row = replace(row, files=row.files[:_FILES])
     yield row
+    row = replace(row, metadata=_abridged(row.metadata))
+    yield row
     while len(row.files) > 1:
         row = replace(row, files=row.files[: len(row.files) // 2])
         yield row
@@ -160,6 +183,13 @@ def _smaller(row: Row) -> Iterator[Row]:
         row = replace(row, metadata=replace(row.metadata, keywords=half))
         yield row
     yield replace(row, metadata=replace(row.metadata, title=None, description=None))
+
+
+def _abridged(facts: Metadata) -> Metadata:
+    """Return metadata without the rest of texts that no camera and no person wrote."""
+    told = (facts.camera, facts.lens, facts.title, facts.description)
+    camera, lens, title, description = (text and text[:_LETTERS] for text in told)
+    return replace(facts, camera=camera, lens=lens, title=title, description=description)
 
 
 def _folders(row: Row) -> Iterator[bytes]:

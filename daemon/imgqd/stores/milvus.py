@@ -1,6 +1,6 @@
 """A store that several machines share, on Milvus: a server, or its embedded form in a file.
 
-The only home of pymilvus. Rules of this file:
+Rules of this file:
 
 - Each model has a collection of its own, named by the model's key; an alias names the one that
   answers. Vectors of two models can never meet.
@@ -13,56 +13,39 @@ The only home of pymilvus. Rules of this file:
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import re
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
 
 import numpy as np
-from pymilvus import DataType, MilvusClient
-from pymilvus.exceptions import MilvusException
 
-from imgqd.query.milvus import LONGEST, expression, quoted
+from imgqd.query.milvus import expression, quoted
 from imgqd.query.truth import Within, holds
 from imgqd.records import Model, Vector
 from imgqd.rows import Key, Row
 from imgqd.stores import naming
 from imgqd.stores.access import Access
-from imgqd.stores.columns import BUCKETS, ELEMENTS, TEXT, columns, read, read_key
+from imgqd.stores.columns import BUCKETS, columns, read, read_key
+from imgqd.stores.engine import Engine
 from imgqd.stores.interface import (
     Freshness,
     Health,
     Hit,
-    StoreAway,
     StoreError,
     StoreRefused,
 )
-
-T = TypeVar("T")
-
-# It logs each failure with all its arguments; ours carry what a person needs, and no secret.
-logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
 
 _MOST: Final = 16_384
 """Rows that Milvus gives in one answer (its default limit)."""
 
 _LEVELS: Final = {Freshness.USUAL: "Bounded", Freshness.EVERYTHING: "Strong"}
-_WHOLE: Final = (
-    "bucket", "width", "height", "pixels", "rating", "taken", "changed_first", "changed_last",
-    "size_least", "size_most",
-)  # fmt: skip
-_REAL: Final = ("added", "latitude", "longitude")
-_TEXTS: Final = {
-    "machine": 64,
-    "format": 64,
-    "camera": 4096,
-    "lens": 4096,
-    "names": TEXT,
-    "said": TEXT,
-}
-_ARRAYS: Final = ("folders", "parts", "keywords", "traits")
-_REFUSALS: Final = re.compile(r"auth|credential|permission|privilege|token", re.IGNORECASE)
+
+_BREADTH: Final = 512
+"""Pictures that a search looks at in each segment, or twice as many as it is to return: what
+that finds is in benchmarks/machines.py. Milvus's own choice finds 8 of 10, for texts."""
+
+_LOOSE: Final = 4_992
+"""Rows outside the index that are compared one by one, exactly: beyond it Milvus makes an
+interim index of 128 lists, for which it wants 39 rows a list (its defaults)."""
 
 
 class Milvus:
@@ -83,13 +66,10 @@ class Milvus:
     ) -> None:
         self._dim = model.dim
         self._model = model.name
-        self._where = access.uri
-        self._timeout = timeout
         self.collection = naming.collection(prefix, model)
         self.alias = f"{prefix}_answers"
-        token = access.token()
-        self._secrets = [secret for secret in (token, token.partition(":")[2]) if secret]
-        self._client = self._asked(lambda: _connected(access, token, timeout))
+        self._where = access.uri
+        self._engine = Engine(access, timeout)
         try:
             self._prepare(is_next=is_next)
         except BaseException:
@@ -177,12 +157,13 @@ class Milvus:
             index = self._call("describe_index", index_name="vector") or {}
         except StoreError as error:
             return Health(str(error))
-        return Health(None, rows, int(index.get("pending_index_rows") or 0))
+        loose = rows - int(index.get("indexed_rows") or 0)
+        waiting = int(index.get("pending_index_rows") or 0)
+        return Health(None, rows, max(waiting, loose if loose > _LOOSE else 0))
 
     def close(self) -> None:
         """Close the connection."""
-        with contextlib.suppress(Exception):  # what is closed may be broken in any way
-            self._client.close()
+        self._engine.close()
 
     @property
     def answers(self) -> bool:
@@ -191,57 +172,43 @@ class Milvus:
 
     def take_over(self) -> None:
         """Let this model's collection be the one that answers."""
-        self._asked(
-            lambda: self._client.alter_alias(self.collection, self.alias, timeout=self._timeout)
-        )
+        self._call("alter_alias", alias=self.alias)
 
     def forget(self, machine: str) -> None:
         """Remove all rows of a machine, one that is gone for good perhaps."""
         self._call("delete", filter=f"machine == {quoted(machine)}")
 
     def _prepare(self, *, is_next: bool) -> None:
-        version = str(self._asked(lambda: self._client.get_server_version(timeout=self._timeout)))
+        version = str(self._engine.ask("get_server_version"))
         self._has_infix = naming.has_infix(version)
         answering = self._answering()
+        self._check(answering, is_next=is_next)
+        if not self._has(self.collection):
+            self._create()
+        self._engine.index(self.collection)
+        self._call("load_collection")
+        if answering is None:
+            self._name(is_next=is_next)
+
+    def _check(self, answering: str | None, *, is_next: bool) -> None:
         if answering not in (None, self.collection) and not is_next:
             raise StoreRefused(
                 f"{self._where} holds pictures as another model sees them ({answering}), not "
                 f"{self._model}: use one model on all machines"
             )
-        if not self._has(self.collection):
-            self._create()
-        self._call("load_collection")
-        if answering is None:
-            self._asked(
-                lambda: self._client.create_alias(
-                    self.collection, self.alias, timeout=self._timeout
-                )
-            )
+
+    def _name(self, *, is_next: bool) -> None:
+        try:
+            self._call("create_alias", alias=self.alias)
+        except StoreError:
+            # Another machine may have named one this moment, of another model perhaps.
+            if self._answering() is None:
+                raise
+            self._check(self._answering(), is_next=is_next)
 
     def _create(self) -> None:
-        schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
-        schema.add_field("key", DataType.VARCHAR, is_primary=True, max_length=256)
-        schema.add_field("vector", DataType.FLOAT_VECTOR, dim=self._dim)
-        for name in _WHOLE:
-            schema.add_field(name, DataType.INT64)
-        for name in _REAL:
-            schema.add_field(name, DataType.DOUBLE)
-        for name, length in _TEXTS.items():
-            schema.add_field(name, DataType.VARCHAR, max_length=length)
-        for name in _ARRAYS:
-            schema.add_field(
-                name,
-                DataType.ARRAY,
-                element_type=DataType.VARCHAR,
-                max_capacity=ELEMENTS,
-                max_length=LONGEST,
-            )
-        index = MilvusClient.prepare_index_params()
-        index.add_index("vector", index_type="AUTOINDEX", metric_type="IP", index_name="vector")
         try:
-            self._call(
-                "create_collection", schema=schema, index_params=index, consistency_level="Bounded"
-            )
+            self._engine.create(self.collection, self._dim)
         except StoreError:
             # Another machine may have made it this moment.
             if not self._has(self.collection):
@@ -251,15 +218,14 @@ class Milvus:
         """Return the collection that the alias names, None where there is no alias."""
         if not self._has(self.alias):
             return None
-        told = self._asked(
-            lambda: self._client.describe_collection(self.alias, timeout=self._timeout)
-        )
+        told = self._engine.ask("describe_collection", collection_name=self.alias)
         return str(told["collection_name"])
 
     def _has(self, name: str) -> bool:
-        return bool(self._asked(lambda: self._client.has_collection(name, timeout=self._timeout)))
+        return bool(self._engine.ask("has_collection", collection_name=name))
 
     def _nearest(self, query: Vector, count: int, leave: str, freshness: Freshness) -> list[Hit]:
+        breadth = max(_BREADTH, 2 * count)
         [found] = self._call(
             "search",
             data=[np.asarray(query, np.float32).tolist()],
@@ -267,7 +233,7 @@ class Milvus:
             filter=leave,
             limit=count,
             output_fields=["said"],
-            search_params={"metric_type": "IP"},
+            search_params={"metric_type": "IP", "params": {"ef": min(32_768, breadth)}},
             consistency_level=_LEVELS[freshness],
         )
         return [Hit(read(one["entity"]["said"]), float(one["distance"])) for one in found]
@@ -284,31 +250,4 @@ class Milvus:
         )
 
     def _call(self, method: str, **arguments: Any) -> Any:
-        call = getattr(self._client, method)
-        return self._asked(
-            lambda: call(collection_name=self.collection, timeout=self._timeout, **arguments)
-        )
-
-    def _asked(self, question: Callable[[], T]) -> T:
-        """Ask the engine, and say what it answers in our own errors."""
-        try:
-            return question()
-        except MilvusException as error:
-            text = " ".join(str(error.message).split())
-            for secret in self._secrets:
-                text = text.replace(secret, "…")
-            kind = StoreRefused if _REFUSALS.search(text) else StoreAway
-            raise kind(f"{self._where}: {text[:300]}") from None
-        except OSError as error:
-            raise StoreAway(f"{self._where}: {error.strerror or 'no connection'}") from None
-
-
-def _connected(access: Access, token: str, timeout: float) -> MilvusClient:
-    # Versions after 3.0.2 tell the server about themselves every ten seconds, unless told not to.
-    more: dict[str, Any] = {"telemetry_config": {"enabled": False}}
-    if access.is_encrypted:
-        more["secure"] = True
-    if access.ca_file is not None:
-        # By this name it takes whatever signs the server's certificate.
-        more["server_pem_path"] = str(access.ca_file)
-    return MilvusClient(uri=access.uri, token=token, timeout=timeout, **more)
+        return self._engine.ask(method, collection_name=self.collection, **arguments)

@@ -32,7 +32,5 @@ def expressions(keys: Sequence[Key]) -> Iterator[str]:
 
 def has_infix(version: str) -> bool:
     """Return whether LIKE takes % at both ends, by what a server says of its version."""
-    if "lite" in version:
-        return True
     numbers = re.search(r"(\d+)\.(\d+)", version)
     return numbers is not None and (int(numbers[1]), int(numbers[2])) >= (2, 4)
