@@ -75,7 +75,7 @@ async def _measured(path: Path, count: int) -> Table:
         vector[0] += 200.0 * far
         wanted = Wanted(vector / np.linalg.norm(vector), "", where, sight=library.sight)
         began = time.perf_counter()
-        _, total = await search.everything(library, wanted, 20)
+        _, total, _ = await search.everything(library, wanted, 20)
         return time.perf_counter() - began, total
 
     for _ in range(_ROUNDS):

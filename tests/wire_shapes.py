@@ -165,6 +165,8 @@ def _check_value(value: Any, limits: Limits) -> None:
 METHODS = (
     *("hello", "search", "status", "sync", "why", "doctor", "roots.list", "roots.add"),
     *("roots.remove", "pause", "resume", "rescan", "subscribe", "unsubscribe", "shutdown"),
+    *("store.status", "store.backfill", "store.verify", "store.detach", "store.forget"),
+    *("store.switch",),
 )
 MODEL_METHODS = ("models.list", "models.use", "models.pull", "models.import", "models.drop")
 """Each of these starts a process."""
@@ -185,7 +187,12 @@ WORDS = st.lists(
 PARAMS = {
     "search": (
         *("query", "like", "limit", "offset", "all", "fold", "sync", "timeout_s", "supersede"),
+        "everywhere",
     ),
+    "store.backfill": ("claim",),
+    "store.verify": ("mend",),
+    "store.detach": ("remove",),
+    "store.forget": ("machine",),
     "sync": ("timeout_s",),
     "why": ("path",),
     "roots.add": ("path",),
@@ -218,8 +225,14 @@ def requests(base: Path, methods: Sequence[str] = METHODS) -> st.SearchStrategy[
         "cursor": st.text(max_size=20) | st.text("0123456789.:-abcdef", max_size=40),
         "name": st.text(max_size=20) | st.sampled_from(["local-dir:/nowhere", "A/b", "hf-hub:a/b"]),
     }
-    values |= {"as": values["name"], "like": values["path"], "offset": values["limit"]}
-    values |= dict.fromkeys(("all", "fold", "sync", "supersede"), st.booleans())
+    values |= {
+        "as": values["name"],
+        "machine": values["name"],
+        "like": values["path"],
+        "offset": values["limit"],
+    }
+    flags = ("all", "fold", "sync", "supersede", "everywhere", "claim", "mend", "remove")
+    values |= dict.fromkeys(flags, st.booleans())
     fitting = {name: good | ANYTHING for name, good in values.items()}
 
     def of(method: str) -> st.SearchStrategy[list[Any]]:

@@ -46,6 +46,32 @@ class Match(NamedTuple):
         """The other paths with the same content."""
         return tuple(path_bytes(path) for path in self.metadata.get("also") or ())
 
+    @property
+    def machine(self) -> str | None:
+        """The machine that has the file; None where it is this one."""
+        machine = self.metadata.get("machine")
+        return None if machine is None else str(machine)
+
+    @property
+    def reachable(self) -> bool:
+        """Whether `path` leads to the file here: on another machine's network folder, perhaps."""
+        return self.machine is None or self.metadata.get("reachable") is True
+
+    @property
+    def elsewhere(self) -> tuple[tuple[str, bytes, bool], ...]:
+        """Where else the same content is: (machine, path, whether it is reachable here)."""
+        return tuple(
+            (str(one["machine"]), path_bytes(one["path"]), bool(one["reachable"]))
+            for one in self.metadata.get("elsewhere") or ()
+        )
+
+    @property
+    def place(self) -> bytes:
+        """The path, and before it the machine where the path is of no use here: `nas:/p/a.jpg`."""
+        if self.reachable:
+            return self.path
+        return str(self.machine).encode(errors="replace") + b":" + self.path
+
 
 class SearchAnswer(NamedTuple):
     """What a search found.
@@ -68,6 +94,8 @@ class SearchAnswer(NamedTuple):
     """How each piece of the line was read: kind, text, start, end, and in words what it means."""
     problems: tuple[Mapping[str, Any], ...] = ()
     """What of the line could not be followed: start, end, reason."""
+    everywhere: bool | None = None
+    """Whether other machines' pictures are in it; None where this one alone was asked."""
 
     @classmethod
     def from_wire(cls, raw: Mapping[str, Any], offset: int = 0) -> SearchAnswer:
@@ -84,6 +112,7 @@ class SearchAnswer(NamedTuple):
             degraded=reasons(raw["degraded"]),
             understood=tuple(raw.get("understood") or ()),
             problems=tuple(raw.get("problems") or ()),
+            everywhere=raw.get("everywhere"),
         )
 
     @property

@@ -22,6 +22,8 @@ SYNC_TIMEOUT_S = 30.0
 """How long the daemon waits for a sync when it is not told."""
 
 _MARGIN_S = 5.0
+# What the daemon gives the store beyond its own sync.
+_STORE_S = 10.0
 
 
 class Call(NamedTuple, Generic[Answer]):
@@ -56,6 +58,7 @@ def search(
     fold: bool = False,
     sync: bool = False,
     supersede: bool = False,
+    everywhere: bool | None = False,
     timeout: float | None = None,
 ) -> Call[SearchAnswer]:
     """Find pictures by what they show, by the picture `like`, or by both.
@@ -63,7 +66,8 @@ def search(
     `query` is a line as docs/search.md has it. `weak` asks for the nearest there is, real match
     or not, `fold` for near-duplicates under the best. `sync` waits until every
     change made before the call is in, `timeout` seconds at most. `supersede` ends the
-    search before this one that asked for it, too: for an answer at every key.
+    search before this one that asked for it, too: for an answer at every key. `everywhere`
+    asks the machines that share a store, too; None is what the settings say.
     """
     params: dict[str, Any] = {"limit": limit, "offset": offset, "sync": sync, "all": weak}
     if query:
@@ -74,6 +78,8 @@ def search(
         params["fold"] = True
     if supersede:
         params["supersede"] = True
+    if everywhere is not False:
+        params["everywhere"] = everywhere
     if timeout is not None:
         params["timeout_s"] = timeout
     waits = sync or timeout is not None
@@ -81,7 +87,7 @@ def search(
         "search",
         params,
         lambda raw: SearchAnswer.from_wire(raw, offset),
-        patience(timeout) if waits else None,
+        patience(timeout) + (_STORE_S if everywhere else 0) if waits else None,
     )
 
 

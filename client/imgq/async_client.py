@@ -78,6 +78,12 @@ class AsyncClient:
     pull_model = awaits(calls.pull_model)
     unsubscribe = awaits(calls.unsubscribe)
     thumbnail = awaits(calls.thumbnail)
+    store = awaits(calls.store)
+    backfill_store = awaits(calls.backfill_store)
+    verify_store = awaits(calls.verify_store)
+    detach_store = awaits(calls.detach_store)
+    forget_machine = awaits(calls.forget_machine)
+    switch_store = awaits(calls.switch_store)
 
     async def subscribe(self, *topics: str) -> AsyncIterator[Mapping[str, Any]]:
         """Return the events of some topics (`status`; `follow` has the other) without an end.

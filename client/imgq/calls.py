@@ -14,12 +14,19 @@ from imgq.asking import SYNC_TIMEOUT_S, AnyPath, Call, patience, sendable
 from imgq.model_reports import Dropped, Models, Pulled
 from imgq.protocol import path_bytes, wire_path
 from imgq.reports import Check, Hello, Root, Status, Synced, Why
+from imgq.store_reports import Store, Verified
 
 # Every folder is walked, and a sync comes before it and perhaps after it.
 _DOCTOR_S = 600.0
 
 # A catalog of gigabytes is written anew.
 _DROP_S = 600.0
+
+# What takes the engine longest but a comparison: it removes a machine's rows.
+_STORE_S = 120.0
+
+# All keys of a million pictures, on both sides.
+_VERIFY_S = 3600.0
 
 # A gigabyte on a slow line.
 _PULL_S = 7200.0
@@ -108,6 +115,36 @@ def drop_model(name: str, timeout: float = _DROP_S) -> Call[Dropped]:
     return Call("models.drop", {"name": sendable(name)}, Dropped.from_wire, timeout)
 
 
+def store() -> Call[Store | None]:
+    """Ask how the shared store is, and which machines it holds pictures of; None without one."""
+    return Call("store.status", {}, Store.from_wire, _STORE_S)
+
+
+def backfill_store(*, claim: bool = False) -> Call[Store | None]:
+    """Tell the store everything once more; `claim`: whoever had this machine's name before."""
+    return Call("store.backfill", {"claim": claim}, Store.from_wire, _STORE_S)
+
+
+def verify_store(*, mend: bool = False, timeout: float = _VERIFY_S) -> Call[Verified]:
+    """Compare what the store holds of this machine with the catalog, and mend it if asked."""
+    return Call("store.verify", {"mend": mend}, Verified.from_wire, timeout)
+
+
+def detach_store(*, remove: bool = False) -> Call[int | None]:
+    """Tell the store no more; return how many of this machine's rows were removed, if asked."""
+    return Call("store.detach", {"remove": remove}, _rows, _STORE_S)
+
+
+def forget_machine(machine: str) -> Call[int | None]:
+    """Remove all that another machine has told the store; return how many rows that were."""
+    return Call("store.forget", {"machine": sendable(machine)}, _rows, _STORE_S)
+
+
+def switch_store() -> Call[Store | None]:
+    """Let this machine's model answer, whichever machines have not told as it sees pictures."""
+    return Call("store.switch", {}, Store.from_wire, _STORE_S)
+
+
 def subscribe(topics: Sequence[str]) -> Call[int]:
     """Ask for the events of some topics; return the number that they carry."""
     return Call("subscribe", {"topics": list(topics)}, lambda raw: int(raw["subscription"]))
@@ -166,6 +203,10 @@ def _roots(raw: Any) -> tuple[Root, ...]:
 
 def _checks(raw: Any) -> tuple[Check, ...]:
     return tuple(Check.from_wire(check) for check in raw["checks"])
+
+
+def _rows(raw: Any) -> int | None:
+    return None if raw["rows"] is None else int(raw["rows"])
 
 
 def _state(raw: Any) -> str:

@@ -7,6 +7,7 @@ is imported where they are.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from argparse import Namespace
@@ -14,10 +15,11 @@ from collections.abc import Iterator, Sequence
 
 from imgq.answers import Match, SearchAnswer
 from imgq.command import Parser, Version, duration, run
-from imgq.errors import Usage
+from imgq.errors import ImgqError, Usage
 from imgq.screen import say, screen_of
 from imgq.searching import Searcher
 from imgq.terminal import hints, listing
+from imgq.text import readable
 
 _PROGRAM = "imgq"
 _NOTHING_FOUND = 1
@@ -25,14 +27,18 @@ _MARK = "\0"
 """Before a word that argparse would take for an option; no argument can hold it."""
 
 _EPILOG = """\
-Into a pipe: one path a line, nothing else.
+Into a pipe: one path a line, nothing else. With --everywhere a file that cannot
+be reached from here is MACHINE:PATH, as scp and rsync take it.
 
 exit status:
   0  found           3  the daemon cannot be reached
   1  nothing found   4  the daemon refused
   2  wrong usage     130  ended by Ctrl-C"""
 
-_ONCE = ("limit", "offset", "all", "fold", "sync", "timeout", "open", "preview", "sheet", "output")
+_ONCE = (
+    "limit", "offset", "all", "fold", "sync", "timeout", "open", "preview", "sheet", "output",
+    "everywhere", "here",
+)  # fmt: skip
 """Options of one search, without a meaning for a query that stands."""
 
 
@@ -55,6 +61,8 @@ def _main(arguments: Sequence[str] | None) -> int:
         raise Usage("--json and --print0 exclude each other: leave one of them out")
     if options.output is not None and not options.sheet:
         raise Usage("--output goes with --sheet: it says where the sheet is written")
+    if options.everywhere and options.here:
+        raise Usage("--everywhere and --here exclude each other: leave one of them out")
     if options.follow:
         return _follow(query, options)
     if options.cursor is not None:
@@ -70,8 +78,18 @@ def _main(arguments: Sequence[str] | None) -> int:
             fold=options.fold,
             sync=options.sync,
             timeout=options.timeout,
+            everywhere=_everywhere(options),
         )
         return _show(searcher, answer, options)
+
+
+def _everywhere(options: Namespace) -> bool | None:
+    """Return whether other machines are asked; None lets the settings say."""
+    if options.everywhere or options.here:
+        return bool(options.everywhere)
+    # A script that was written for files of this machine goes on getting those.
+    is_read = not (options.json or options.print0 or options.open or options.sheet)
+    return None if is_read and screen_of(sys.stdout) is not None else False
 
 
 def _parse(arguments: Sequence[str]) -> Namespace:
@@ -118,6 +136,8 @@ def _show(searcher: Searcher, answer: SearchAnswer, options: Namespace) -> int:
     if options.open:
         from imgq.opening import open_file  # noqa: PLC0415
 
+        if not shown[0].reachable:
+            raise ImgqError(f"{readable(os.fsdecode(shown[0].place))} cannot be reached from here")
         open_file(shown[0].path)
     return 0
 
@@ -146,9 +166,9 @@ def _output(searcher: Searcher, answer: SearchAnswer, options: Namespace) -> Ite
         for place, match in enumerate(shown, answer.offset):
             yield match_line(match, place + 1, weak=place >= answer.weak_from)
     elif options.print0:
-        yield from (match.path + b"\0" for match in shown)
+        yield from (match.place + b"\0" for match in shown)
     elif screen is None:
-        yield from (match.path + b"\n" for match in shown)
+        yield from (match.place + b"\n" for match in shown)
     elif options.preview and screen.links:
         from imgq.preview import previewed  # noqa: PLC0415
 
@@ -182,6 +202,8 @@ def _parser() -> Parser:
     add("--all", action="store_true", help="show the weak matches, too")
     add("--fold", action="store_true", help="put near-duplicates under the best of them")
     add("--sync", action="store_true", help="answer when every change until now is in")
+    add("--everywhere", action="store_true", help="ask the machines that share a store, too")
+    add("--here", action="store_true", help="ask this machine alone, whatever the settings say")
     add("--timeout", metavar="TIME", type=duration, help="wait no longer than this: 30, 2min")
     add("--json", action="store_true", help="print one JSON object a line")
     add("-0", "--print0", action="store_true", help="end each path with a zero byte")

@@ -16,7 +16,8 @@ from imgq.asking import AnyPath, Call
 from imgq.errors import HungUp, Refused
 from imgq.model_reports import Pulled
 from imgq.reports import Status
-from imgq.searching import Searcher, asks
+from imgq.searching import Answer, Searcher, asks
+from imgq.store_reports import Verified
 
 # A gigabyte of weights may stall for a while on a bad line; any news sets it anew.
 _PULL_SILENCE_S = 600.0
@@ -47,6 +48,11 @@ class Client(Searcher):
     drop_model = asks(calls.drop_model)
     unsubscribe = asks(calls.unsubscribe)
     thumbnail = asks(calls.thumbnail)
+    store = asks(calls.store)
+    backfill_store = asks(calls.backfill_store)
+    detach_store = asks(calls.detach_store)
+    forget_machine = asks(calls.forget_machine)
+    switch_store = asks(calls.switch_store)
 
     def pull_model(self, name: str, news: Callable[[Status], None] | None = None) -> Pulled:
         """Fetch a model's weights; `news` is called with each status in the meantime."""
@@ -61,7 +67,13 @@ class Client(Searcher):
         """Copy a model's weights from a folder or file; `news` is called as by `pull_model`."""
         return self._bring(calls.import_model(path, name), news)
 
-    def _bring(self, call: Call[Pulled], news: Callable[[Status], None] | None) -> Pulled:
+    def verify_store(
+        self, *, mend: bool = False, news: Callable[[Status], None] | None = None
+    ) -> Verified:
+        """Compare the store with the catalog; `news` is called with each status meanwhile."""
+        return self._bring(calls.verify_store(mend=mend), news)
+
+    def _bring(self, call: Call[Answer], news: Callable[[Status], None] | None) -> Answer:
         def on_event(event: Mapping[str, Any]) -> None:
             if news is not None:
                 news(calls.STATUS_EVENT.understood(event, self._connection.path))

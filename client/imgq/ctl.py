@@ -7,7 +7,7 @@ from argparse import Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
-from imgq import ctl_models, paths
+from imgq import ctl_models, ctl_store, paths
 from imgq.asking import SYNC_TIMEOUT_S
 from imgq.client import Client
 from imgq.command import Parser, Version, duration, run
@@ -223,6 +223,8 @@ def _parser() -> Parser:
     doctor.add_argument("--json", action="store_true", help="print one JSON object a line")
     model = add("model", ctl_models.list_models, "list the models, use one, fetch one")
     ctl_models.add_actions(model)
+    store = add("store", ctl_store.show, "the store that several machines share")
+    ctl_store.add_actions(store)
     add("start", _start, "start the daemon and wait until it answers")
     add("stop", _stop, "stop the daemon and wait until it is gone")
     add("restart", _restart, "exchange the daemon's process and wait until it answers")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from imgq.durations import spoken
 from imgq.model_reports import Migrating
 from imgq.reports import Download, Status
+from imgq.store_reports import Store
 from imgq.terminal import synced
 from imgq.text import clip, counted, grouped, readable, width
 
@@ -51,6 +52,18 @@ def move_progress(moving: Migrating, columns: int) -> str:
     if moving.remaining is not None:
         words.append(f"{spoken(moving.remaining)} left")
     return _with_bar(label, share, "  ".join(words), columns)
+
+
+def store_progress(store: Store, columns: int) -> str:
+    """Return how far a store is told, or compared, in one line of at most `columns`."""
+    done, total = store.filling or (0, 0)
+    label = "telling the store"
+    if store.work is not None:
+        _, done, total = store.work
+        label = "comparing"
+    share = min(1.0, done / total) if total else 0.0
+    words = f"{int(share * 100)}%  {grouped(done)} of {grouped(total)}"
+    return _with_bar(label, share, words, columns)
 
 
 def size(count: float) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 from imgq.answers import reasons
 from imgq.model_reports import Migrating
 from imgq.protocol import path_bytes
+from imgq.store_reports import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,11 @@ class Status:
         """The move to another model, where there is one."""
         raw = _mapping(self.model.get("migrating"))
         return Migrating.from_wire(raw) if raw else None
+
+    @property
+    def store(self) -> Store | None:
+        """The store that several machines share; None without one."""
+        return Store.from_wire({"store": self.raw.get("store")})
 
     @property
     def embedder(self) -> Mapping[str, Any]:

@@ -110,18 +110,25 @@ def _page(searcher: Searcher, query: str, answer: SearchAnswer, *, weak: bool) -
 def _grid(searcher: Searcher, matches: Sequence[Match]) -> Iterator[str]:
     yield "<main>\n"
     for match in matches:
-        shown = readable_path(match.path, os.fsencode(os.path.expanduser("~")))
+        home = os.fsencode(os.path.expanduser("~")) if match.machine is None else b""
+        shown = readable_path(match.place, home)
         folder, _, name = shown.rpartition("/")
         percent = "" if match.relevance is None else f"{match.relevance:.0%} · "
         yield (
-            f'<a href="{escape(file_uri(match.path))}" title="{escape(shown)}">'
+            f'<a{_link(match)} title="{escape(shown)}">'
             f"<span>{_image(searcher, match)}</span><b>{escape(name)}</b>"
             f"<small>{percent}{escape(folder)}</small></a>\n"
         )
     yield "</main>\n"
 
 
+def _link(match: Match) -> str:
+    return f' href="{escape(file_uri(match.path))}"' if match.reachable else ""
+
+
 def _image(searcher: Searcher, match: Match) -> str:
+    if match.machine is not None:
+        return f"on {escape(readable(match.machine))}"
     try:
         with open(searcher.ask(thumbnail(match.path, size=256)), "rb") as file:
             data = base64.b64encode(file.read()).decode()

@@ -9,7 +9,8 @@ from imgq.model_reports import Migrating
 from imgq.progress import size, speed
 from imgq.reports import Root, Status, Why
 from imgq.screen import Screen
-from imgq.terminal import synced, table
+from imgq.store_reports import Store
+from imgq.terminal import clock, synced, table
 from imgq.text import counted, readable, readable_path
 
 _LABEL = 10
@@ -19,6 +20,15 @@ _WATCH = {
     "live": "watched live",
     "partial": "watched in part, the rest is scanned",
     "scan_only": "scanned now and then",
+}
+_STORE = {
+    "starting": "not told anything yet",
+    "filling": "being told",
+    "behind": "behind",
+    "in_step": "in step",
+    "away": "away",
+    "refused": "refused",
+    "other_model": "another model",
 }
 _WHY = {
     "searchable": "is searchable",
@@ -83,6 +93,30 @@ def moving_line(moving: Migrating) -> str:
     elif moving.remaining is not None:
         words += f", {spoken(moving.remaining)} left"
     return readable(f"{words}; {moving.before} answers until then")
+
+
+def store_line(store: Store) -> str:
+    """Return how a store is, in words."""
+    words = [_STORE.get(store.state, readable(store.state))]
+    if store.state == "filling" and store.filling is not None:
+        done, total = store.filling
+        words = [f"being told, {done:,} of {counted(total, 'picture')}"]
+    if store.detail:
+        words = [f"{words[0]}: {readable(store.detail)}"]
+    if store.behind:
+        words.append(f"{counted(store.behind, 'picture')} to tell")
+    since, due = store.raw.get("since"), store.raw.get("next_try")
+    if store.detail and isinstance(since, int | float) and since:
+        words.append(f"since {clock(since)}")
+    if isinstance(due, int | float):
+        words.append(f"next try at {clock(due)}")
+    if store.rows is not None:
+        words.append(f"{counted(store.rows, 'picture')} of all machines")
+    if store.unindexed:
+        words.append(f"{store.unindexed:,} not in its index yet: searches may miss them")
+    if store.waits_for:
+        words.append(f"another model until {readable(', '.join(store.waits_for))} has it, too")
+    return ", ".join(words)
 
 
 def why_sentence(why: Why, screen: Screen) -> str:
@@ -162,6 +196,8 @@ def _heavy(text: object) -> str:
 
 
 def _at_work(status: Status) -> Iterator[str]:
+    if status.store is not None:
+        yield _line("store", f"{readable(status.store.host)}: {store_line(status.store)}")
     if status.embedder:
         yield _line("embedder", _embedder(status.embedder))
     if status.cluster:

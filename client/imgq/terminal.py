@@ -90,19 +90,32 @@ def row(match: Match, rank: int, places: int, screen: Screen) -> str:
     number = f"{rank:>{places}}"
     percent = "    " if match.relevance is None else f"{match.relevance:>4.0%}"
     copies = "  +" + counted(len(match.also), "copy", "copies") if match.also else ""
+    if others := _others(match):
+        copies += f"  on {others}"
     room = screen.columns - places - len(percent) - 4
-    if room - len(copies) < _LEAST_ROOM:
+    if room - width(copies) < _LEAST_ROOM:
         copies = ""
-    shown = clip(readable_path(match.path, screen.home), room - len(copies))
+    # Another machine's home is not this one's.
+    home = screen.home if match.machine is None else b""
+    shown = clip(readable_path(match.place, home), room - width(copies))
     folder, slash, name = shown.rpartition("/")
     painted = screen.paint(_FAINT, folder + slash) + screen.paint(_BOLD, name)
+    link = linked(painted, match.path, screen) if match.reachable else painted
     return "  ".join(
         (
             screen.paint(_FAINT, number),
             screen.paint(_strength(match.relevance), percent),
-            linked(painted, match.path, screen) + screen.paint(_FAINT, copies),
+            link + screen.paint(_FAINT, copies),
         )
     )
+
+
+def _others(match: Match) -> str:
+    """Return the other machines that have the picture, and its own where its path leads there."""
+    names = [name for name, _, _ in match.elsewhere if name != match.machine]
+    if match.machine is not None and match.reachable:
+        names.insert(0, match.machine)
+    return readable(", ".join(dict.fromkeys(names)))
 
 
 def _strength(relevance: float | None) -> str:

@@ -137,6 +137,34 @@ def boolean(value: object) -> bool:
     return value
 
 
+def form(pattern: str, words: str) -> Callable[[object], str]:
+    """Return the check of a text that may be empty, or is of a form."""
+
+    def check(value: object) -> str:
+        if isinstance(value, str) and (not value or re.fullmatch(pattern, value, re.ASCII)):
+            return value
+        raise ValueError(words)
+
+    return check
+
+
+def address(value: object) -> str:
+    """Return the address of a store; empty for none."""
+    if value == "":
+        return ""
+    # Its embedded form, a file, can be read by everybody on the machine while it is in use.
+    if isinstance(value, str) and re.fullmatch(
+        r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?(/[A-Za-z0-9._-]*)?", value
+    ):
+        return value
+    raise ValueError(
+        '"" or an address of a server like "https://nas.example:19530", without a token'
+    )
+
+
+UNSAID: Final = frozenset({"store.url", "store.token_file", "store.token_variable"})
+"""Keys whose wrong values are not repeated: somebody may have written a secret there."""
+
 CHECKS: Final[Mapping[str, Callable[[object], Any]]] = {
     "folders": strings,
     "exclude": strings,
@@ -170,5 +198,14 @@ CHECKS: Final[Mapping[str, Callable[[object], Any]]] = {
     # SQLite takes 32,766 values in one question; names and content may each find so many.
     "server.max_results": number(1, 10_000),
     "service.memory_high": sizes.memory_bound,
+    "store.url": address,
+    "store.token_file": form(r"[~/][^\0]*", "an absolute path of a file, or one from ~"),
+    "store.token_variable": form(r"[A-Za-z_][A-Za-z0-9_]*", "the name of a variable"),
+    "store.ca_file": form(r"[~/][^\0]*", "an absolute path of a file, or one from ~"),
+    "store.collection": form(r"[A-Za-z_][A-Za-z0-9_]{0,31}", "up to 32 letters, digits and _"),
+    "store.machine": form(
+        r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", "a name of letters, digits, dots and dashes"
+    ),
+    "store.everywhere": boolean,
 }
 """The check of each key, by its dotted name."""

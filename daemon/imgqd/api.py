@@ -27,11 +27,13 @@ from imgqd.server import Handler, Problem
 from imgqd.session import Session
 from imgqd.showing import Showing
 from imgqd.stock import InUse, UnknownName
+from imgqd.storeroom import Storeroom
 from imgqd.subscriptions import Subscriptions
 from imgqd.turns import Turns
 
 _SEARCH: Final = (
     "query", "limit", "offset", "sync", "timeout_s", "like", "all", "fold", "supersede",
+    "everywhere",
 )  # fmt: skip
 
 _SEARCHES: Final = 2
@@ -53,6 +55,7 @@ class Api:
         self._subscriptions = Subscriptions(core, meaning)
         self._turns = Turns(_SEARCHES)
         self._showing = Showing(core)
+        self._storeroom = Storeroom(core)
 
     def table(self) -> Mapping[str, Handler]:
         """Return method -> handler."""
@@ -77,6 +80,7 @@ class Api:
             "subscribe": self._subscriptions.subscribe,
             "unsubscribe": self._subscriptions.unsubscribe,
             "thumbnail": self.thumbnail,
+            **self._storeroom.table(),
             "shutdown": self.shutdown,
         }
 
@@ -95,8 +99,7 @@ class Api:
         checked.flag(params, "supersede")  # the server has done what it asks
         if checked.flag(params, "sync"):
             await self._sync(checked.seconds(params, 30.0))
-        async with self._turns.turn(session):
-            return await self._asking.search(params)
+        return await self._asking.search(params, self._turns.turn(session))
 
     async def status(self, _: Session, params: Params) -> Any:
         """Say everything that the daemon knows of itself."""

@@ -29,6 +29,7 @@ from imgqd.library import Library
 from imgqd.models import Models
 from imgqd.moving import Leave
 from imgqd.notices import Notices
+from imgqd.outbox import Outbox
 from imgqd.pipeline import Pipeline
 from imgqd.power import Courtesy
 from imgqd.pulse import Pulse
@@ -99,6 +100,7 @@ async def _live(
         stack.push_async_callback(core.cluster.stop)
         stack.push_async_callback(core.models.stop)
         stack.push_async_callback(core.thumbnails.stop)
+        stack.push_async_callback(core.outbox.stop)
         await core.restore_pause()
         api = Api(core, importlib.metadata.version("imgq"))
         table = {method: _answering(handler) for method, handler in api.table().items()}
@@ -236,6 +238,7 @@ async def _assemble(
         core.at_rest,
     )
     library.prepare = core.upkeep.prepare
+    core.outbox = Outbox(library, state / "catalog.sqlite3", changed, lambda: core.settings.store)
     core.status = Status(
         importlib.metadata.version("imgq"),
         library,
@@ -248,6 +251,7 @@ async def _assemble(
         core.courtesy,
         core.upkeep,
         core.cluster,
+        core.outbox,
     )
     return core
 
@@ -271,6 +275,7 @@ async def _at_work(
         **telling,
         "notices": Notices(core).run(),
         "upkeep": core.upkeep.run(),
+        "outbox": core.outbox.run(),
     }
     tasks = [asyncio.create_task(run, name=name) for name, run in runs.items()]
     for task in tasks:

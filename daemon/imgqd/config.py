@@ -129,6 +129,24 @@ class ClusterSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """A store that several machines share; without a `url` there is none.
+
+    `collection` is how the names of its collections begin, `machine` what this one is called
+    there, the host's name where it is empty. `everywhere`: whether a person's search asks
+    all machines unless it says otherwise.
+    """
+
+    url: str = ""
+    token_file: str = ""
+    token_variable: str = ""
+    ca_file: str = ""
+    collection: str = "imgq"
+    machine: str = ""
+    everywhere: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings, checked."""
 
@@ -143,6 +161,7 @@ class Settings:
     service: ServiceSettings = ServiceSettings()
     index: IndexSettings = IndexSettings()
     cluster: ClusterSettings = ClusterSettings()
+    store: StoreSettings = StoreSettings()
 
     @property
     def roots(self) -> tuple[bytes, ...]:
@@ -214,6 +233,17 @@ def set_model(path: Path, name: str) -> Settings:
     return replace(settings, model=replace(settings.model, name=name))
 
 
+def leave_store(path: Path) -> Settings:
+    """Take the store's address out of the settings file and return the new settings."""
+    with _editing:
+        settings = load(path)
+        document = _document(path)
+        if "store" in document:
+            document["store"]["url"] = ""
+            _save(path, tomlkit.dumps(document))
+    return replace(settings, store=replace(settings.store, url=""))
+
+
 def _names_folders(path: Path) -> bool:
     return "folders" in _document(path)
 
@@ -276,5 +306,6 @@ def _fill(default: Any, table: Mapping[str, object], where: str, prefix: str) ->
         try:
             changes[key] = allowed.CHECKS[name](value)
         except ValueError as error:
-            raise SettingsError(f"{where}: {name}: {value!r} is not {error}") from error
+            said = "what stands there" if name in allowed.UNSAID else repr(value)
+            raise SettingsError(f"{where}: {name}: {said} is not {error}") from None
     return replace(default, **changes)

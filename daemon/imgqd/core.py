@@ -18,6 +18,7 @@ from imgqd.freshness import Freshness, earliest
 from imgqd.intake import Intake
 from imgqd.library import Library
 from imgqd.models import Models
+from imgqd.outbox import Outbox
 from imgqd.pipeline import Pipeline
 from imgqd.power import Courtesy
 from imgqd.pulse import NotInSync, Pulse
@@ -82,6 +83,7 @@ class Core:
         self.status: Status
         self.courtesy: Courtesy
         self.upkeep: Upkeep
+        self.outbox: Outbox
 
     @property
     def state_folder(self) -> Path:
@@ -297,6 +299,11 @@ class Core:
             await self.models.arrived(name)  # its weights may be there by now
             self.let_work()
 
+    async def leave_store(self) -> None:
+        """Take the shared store out of the settings, and tell it no more."""
+        await self._take(await asyncio.to_thread(config.leave_store, self.settings_path))
+        await self.outbox.adopt()
+
     async def reload(self) -> None:
         """Read the settings again; a mistake in them leaves the old ones in force."""
         try:
@@ -323,6 +330,7 @@ class Core:
         self.pipeline.limit(fresh.limits)
         self.thumbnails.limit(fresh.limits)
         self.changed.ring()  # upkeep asks anew what holds
+        self.outbox.urge()
         if fresh.model != before.model:
             await self.models.use(fresh.model)
             self.let_work()

@@ -52,6 +52,7 @@ class Doctor:
             ("sandbox", self._sandbox),
             ("memory", self._memory),
             ("index", self._index),
+            ("store", self._store),
             ("audit", self._audit),
         )
 
@@ -174,6 +175,10 @@ class Doctor:
 
     async def _index(self) -> Sequence[Finding]:
         return [await audit.vectors(self._core)]
+
+    async def _store(self) -> Sequence[Finding]:
+        row = (await self._core.status.full())["store"]
+        return [] if row is None else [verdicts.store(row)]
 
     async def _audit(self) -> Sequence[Finding]:
         return [await audit.files(self._core)]

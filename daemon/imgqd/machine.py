@@ -5,7 +5,11 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import re
+import secrets
+import socket
 import sys
+from pathlib import Path
 from typing import Final
 
 import psutil
@@ -72,3 +76,22 @@ def give_memory_back() -> None:
 def mounts() -> list[tuple[bytes, str]]:
     """Return (mount point, name of the file system type) of every mount, later ones on top."""
     return [(os.fsencode(one.mountpoint), one.fstype) for one in psutil.disk_partitions(all=True)]
+
+
+def host_name() -> str:
+    """Return what this machine is called, in letters that any store takes; may be empty."""
+    # As rows.MACHINE has it: letters, digits, dots and dashes, a letter or digit first.
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", socket.gethostname(), flags=re.ASCII)
+    return plain.lstrip("._-")[:63]
+
+
+def own_id(path: Path) -> str:
+    """Return what tells this daemon from all others, kept in a file from the first time on."""
+    with contextlib.suppress(OSError):
+        if known := path.read_text(encoding="ascii", errors="replace").strip():
+            return known
+    made = secrets.token_hex(16)
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft.write_text(made + "\n", encoding="ascii")
+    draft.replace(path)
+    return made

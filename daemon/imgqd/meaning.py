@@ -34,6 +34,8 @@ class Line:
     typed: str
     like: bytes | None
     query: Query
+    now: datetime
+    """The wall clock's time by which it is meant."""
 
     @property
     def looks(self) -> bool:
@@ -48,11 +50,11 @@ class Line:
     def without_vector(self) -> Wanted:
         """Return all that is looked for but the vector, which a model has to make."""
         query = self.query
-        where = None if query.where is None else compiled.condition(query.where, _home())
+        where = None if query.where is None else compiled.condition(query.where, home())
         return Wanted(
             text=query.text,
             where=where,
-            files=None if query.where is None else compiled.on_files(query.where, _home()),
+            files=None if query.where is None else compiled.on_files(query.where, home()),
             sort=query.sort,
             looks=self.looks,
             pictured=_pictured(query.parts, self.like),
@@ -77,7 +79,7 @@ class Meaning:
             query = parse(typed, now, has_picture=has_picture)
         else:
             query = await asyncio.to_thread(parse, typed, now, has_picture=has_picture)
-        return Line(typed, like, query)
+        return Line(typed, like, query, now)
 
     async def wanted(self, line: Line) -> Wanted:
         """Return everything that a line looks for, with the vector that one model has for it.
@@ -165,7 +167,8 @@ def _pictured(parts: Sequence[Part], like: bytes | None) -> float:
     return pictures / everything if everything else 0.0
 
 
-def _home() -> str:
+def home() -> str:
+    """Return the folder that ~ means."""
     return os.path.expanduser("~")
 
 

@@ -66,6 +66,13 @@ def flag(params: Params, name: str) -> bool:
     return value
 
 
+def choice(params: Params, name: str, default: bool) -> bool:  # noqa: FBT001 - a setting's value
+    """Return a yes or no; nil is what the settings say, and left out is no."""
+    if name in params and params[name] is None:
+        return default
+    return flag(params, name)
+
+
 def number(params: Params, name: str, default: int, least: int, most: int) -> int:
     """Return a whole number within bounds."""
     value = params.get(name, default)

@@ -17,7 +17,7 @@ from typing import Final
 
 from imgqd.judge import Judge
 from imgqd.query import Sort
-from imgqd.records import Found
+from imgqd.records import Elsewhere, Found
 
 _SO: Final = 0.99
 """The relevance of a file that is called exactly what was asked."""
@@ -36,6 +36,13 @@ class Hit:
     matched: str
     near: tuple[Found, ...] = ()
     """Other versions of the picture that are folded under this one."""
+    elsewhere: tuple[Elsewhere, ...] = ()
+    """The same picture on other machines; where `files` is empty it is there alone."""
+
+    @property
+    def shown(self) -> Found:
+        """The file that stands for all."""
+        return self.files[0] if self.files else self.elsewhere[0].found
 
 
 def ranked(
@@ -130,17 +137,17 @@ def _turned(key: tuple[float | list[int], ...], sort: Sort) -> tuple[float | lis
 
 
 def _newest(hit: Hit) -> tuple[float | list[int], ...]:
-    return (-taken_at(hit.files[0]),)
+    return (-taken_at(hit.shown),)
 
 
 def _name(hit: Hit) -> tuple[float | list[int], ...]:
     # As numbers, so that the order can be turned round; a shorter name comes first.
-    name = os.path.basename(hit.files[0].path).decode(errors="replace").casefold()
+    name = os.path.basename(hit.shown.path).decode(errors="replace").casefold()
     return ([*map(ord, name), -1],)
 
 
 def _largest(hit: Hit) -> tuple[float | list[int], ...]:
-    return (-hit.files[0].size,)
+    return (-hit.shown.size,)
 
 
 def taken_at(found: Found) -> float:

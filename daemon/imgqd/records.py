@@ -238,6 +238,16 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """A file on another machine."""
+
+    machine: str
+    found: Found
+    is_here: bool = False
+    """Whether the same file can be reached from here, by the same path."""
+
+
+@dataclass(frozen=True, slots=True)
 class FileRow:
     """What the catalog holds of one path."""
 

@@ -12,7 +12,9 @@ from imgqd.records import Found
 
 def result(hit: Hit) -> dict[str, Any]:
     """Return one result of `search`."""
-    first, *others = hit.files
+    first, others = hit.shown, hit.files[1:]
+    elsewhere = hit.elsewhere if hit.files else hit.elsewhere[1:]
+    is_away = not hit.files
     return {
         "path": wire_path(first.path),
         "score": hit.score,
@@ -26,6 +28,16 @@ def result(hit: Hit) -> dict[str, Any]:
         "matched": hit.matched,
         "also": [wire_path(one.path) for one in others],
         "near": [{"path": wire_path(one.path), "image_id": one.image} for one in hit.near],
+        "machine": hit.elsewhere[0].machine if is_away else None,
+        "reachable": hit.elsewhere[0].is_here if is_away else True,
+        "elsewhere": [
+            {
+                "machine": one.machine,
+                "path": wire_path(one.found.path),
+                "reachable": one.is_here,
+            }
+            for one in elsewhere
+        ],
         **_metadata(first),
     }
 

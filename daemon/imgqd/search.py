@@ -79,7 +79,7 @@ class Answer:
 
 async def run(library: Library, wanted: Wanted, limit: int, offset: int) -> Answer:
     """Return the hits of a page."""
-    hits, total = await everything(library, wanted, offset + limit)
+    hits, total, _ = await everything(library, wanted, offset + limit)
     return await page(hits, total, limit, offset)
 
 
@@ -91,12 +91,13 @@ async def page(hits: Sequence[Hit], total: int, limit: int, offset: int) -> Answ
     return Answer(tuple(shown[offset:most]), weak, max(len(shown), total))
 
 
-async def everything(library: Library, wanted: Wanted, most: int) -> tuple[list[Hit], int]:
-    """Return so many hits at least, if there are, and how many pictures could have been found."""
+async def everything(library: Library, wanted: Wanted, most: int) -> tuple[list[Hit], int, Judge]:
+    """Return so many hits at least, if there are, how many could have been found, and the judge."""
     if wanted.vector is None and not wanted.text:
         if wanted.looks:
-            return [], 0  # no model answers, and there are no words that a name could hold
-        return await library.read(lambda reader: _listed(reader, wanted, most + _SPARE))
+            return [], 0, NOTHING  # no model answers, and no words that a name could hold
+        hits, total = await library.read(lambda reader: _listed(reader, wanted, most + _SPARE))
+        return hits, total, NOTHING
     # Another order than the best first needs all matches before it can be made.
     count = (most if wanted.sort == _BY_RELEVANCE else max(most, _ALL)) + _SPARE
     if wanted.where is not None:
@@ -108,7 +109,7 @@ async def everything(library: Library, wanted: Wanted, most: int) -> tuple[list[
 
 def _joined(
     reader: Reader, wanted: Wanted, found: tuple[Near, Judge, int], count: int
-) -> tuple[list[Hit], int]:
+) -> tuple[list[Hit], int, Judge]:
     """Return what was found by content and what is found by name, as one order."""
     near, judge, total = found
     named = reader.named(wanted.text, count, wanted.where) if wanted.text else []
@@ -116,7 +117,7 @@ def _joined(
     files = reader.files_of(sorted(images))
     content, by_name = as_developed(reader, near, named, files)
     hits = foremost(reader, wanted, ranked(content, files, by_name, wanted.text, judge))
-    return ordered(hits, wanted.sort), max(total, len(hits))
+    return ordered(hits, wanted.sort), max(total, len(hits)), judge
 
 
 async def folded(library: Library, sight: Sight | None, hits: Sequence[Hit]) -> list[Hit]:
@@ -278,7 +279,7 @@ def existing(hits: Sequence[Hit], most: int) -> list[Hit]:
         files = tuple(one for one in hit.files if _is_there(one.path))
         if len(files) == len(hit.files) and not hit.near:
             kept.append(hit)
-        elif files:
+        elif files or hit.elsewhere:
             near = tuple(one for one in hit.near if _is_there(one.path))
             kept.append(replace(hit, files=files, near=near))
     return kept

@@ -39,10 +39,12 @@ class Line:
     def __init__(self, number: int) -> None:
         self._socket = socket.socket(fileno=number)
         self._reader = protocol.Reader(protocol.FROM_DAEMON)
+        self._sending = threading.Lock()
 
     def notify(self, method: str, params: dict[str, Any]) -> None:
         """Tell the core something that needs no answer, such as progress."""
-        self._socket.sendall(protocol.pack_notification(method, params))
+        with self._sending:
+            self._socket.sendall(protocol.pack_notification(method, params))
 
     def serve(self, handlers: Mapping[str, Handler]) -> None:
         """Answer requests in their order until the core hangs up.
@@ -74,6 +76,36 @@ class Line:
                 if isinstance(request, Exception):
                     raise request
                 self._socket.sendall(_answer(handlers, request))
+
+    def serve_lanes(self, handlers: Mapping[str, Handler], lanes: Mapping[str, str]) -> None:
+        """Answer requests side by side: those of one lane in their order, in a thread of its own.
+
+        `lanes` has the lane of each method. Descriptors are not taken here.
+        """
+        queues: dict[str, queue.SimpleQueue[protocol.Request]] = {}
+
+        def answer(taken: queue.SimpleQueue[protocol.Request]) -> None:
+            try:
+                while True:
+                    answered = _answer(handlers, taken.get())
+                    with self._sending:
+                        self._socket.sendall(answered)
+            finally:
+                # The core has hung up, or a mistake of ours: either way nobody is to wait for us.
+                os._exit(1)
+
+        with contextlib.suppress(ConnectionError):
+            while data := self._socket.recv(_READ):
+                for message in self._reader.feed(data):
+                    if not isinstance(message, protocol.Request):
+                        continue
+                    lane = lanes.get(message.method, "")
+                    if lane not in queues:
+                        queues[lane] = queue.SimpleQueue()
+                        threading.Thread(
+                            target=answer, args=(queues[lane],), name=lane, daemon=True
+                        ).start()
+                    queues[lane].put(message)
 
     def _read_ahead(
         self,

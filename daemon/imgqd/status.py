@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from imgq.protocol import wire_path
+from imgqd import storerow
 from imgqd.cluster import Cluster
 from imgqd.freshness import Freshness, earliest
 from imgqd.intake import Intake
 from imgqd.library import Library
 from imgqd.machine import memory_of
 from imgqd.models import Models
+from imgqd.outbox import Outbox
 from imgqd.pipeline import Pipeline
 from imgqd.power import Courtesy
 from imgqd.records import Root, Totals, shown
@@ -44,6 +46,7 @@ class Status:
         courtesy: Courtesy,
         upkeep: Upkeep,
         cluster: Cluster,
+        outbox: Outbox,
     ) -> None:
         self._version = version
         self._library = library
@@ -59,6 +62,7 @@ class Status:
         self._courtesy = courtesy
         self._upkeep = upkeep
         self._cluster = cluster
+        self._outbox = outbox
 
     @property
     def resting(self) -> str | None:
@@ -145,6 +149,7 @@ class Status:
             "as_of": as_of,
             "degraded": degraded,
             "memory": await asyncio.to_thread(self._memory),
+            "store": await storerow.row(self._outbox),
             **self._estimate(pending),
         }
 
@@ -227,6 +232,7 @@ class Status:
         pids = {"imgqd": os.getpid(), **self._models.pids, **self._upkeep.pids}
         if self._cluster.pid is not None:
             pids["envoy"] = self._cluster.pid
+        pids |= self._outbox.carrier.pids
         pids |= {f"decoder {n}": pid for n, pid in enumerate(self._pipeline.decoder_pids)}
         pids |= {f"thumbnailer {n}": pid for n, pid in enumerate(self._thumbnails.pids)}
         return {name: size for name, pid in pids.items() if (size := memory_of(pid)) is not None}

@@ -219,3 +219,30 @@ def _argument(path: bytes) -> str:
         return shlex.quote(path.decode())
     except UnicodeDecodeError:
         return "DIR"
+
+
+def store(row: Mapping[str, Any]) -> Finding:
+    """Judge the store that several machines share, by its row in `status`."""
+    host, detail, behind = row["host"], row["detail"], row["behind"]
+    to_tell = f", {counted(behind, 'picture')} to tell" if behind else ""
+    if row["state"] == "away":
+        return warning(
+            f"{host} is away: {detail}{to_tell}",
+            "see whether the server runs and can be reached; it is told the rest when it is back",
+        )
+    if row["state"] in {"refused", "other_model"}:
+        return bad(f"{host} is told nothing: {detail}{to_tell}", "see docs/stores.md, [store]")
+    if row["unindexed"]:
+        rows = counted(row["unindexed"], "picture")
+        return warning(
+            f"{host}: {rows} are not in its index, and searches may miss them",
+            "wait, or see the server's own log",
+        )
+    if row["waits_for"]:
+        names = ", ".join(row["waits_for"])
+        return warning(
+            f"{host}: another model answers there until {names} has told everything",
+            "let that machine run, or: imgqctl store switch",
+        )
+    known = "" if row["rows"] is None else f", {counted(row['rows'], 'picture')} of all machines"
+    return fine(f"{host}: {row['state'].replace('_', ' ')}{to_tell}{known}")

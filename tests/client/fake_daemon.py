@@ -62,6 +62,24 @@ MIGRATING: Params = {
 }  # fmt: skip
 
 
+STORE: Params = {
+    "host": "nas:19530", "machine": "laptop", "state": "in_step", "detail": "", "since": 1000.0,
+    "next_try": None, "behind": 0, "filling": None, "rows": 1200, "unindexed": 0,
+    "answers": True, "waits_for": [], "work": None,
+}  # fmt: skip
+
+MACHINES: list[Params] = [
+    {
+        "machine": "laptop", "model": "fast", "is_complete": True, "seen": 1000.0,
+        "answers": True, "rows": 200,
+    },
+    {
+        "machine": "nas", "model": "best", "is_complete": False, "seen": 900.0,
+        "answers": False, "rows": None,
+    },
+]  # fmt: skip
+
+
 def result(path: str | bytes, **changes: Any) -> Params:
     """Return one of a search's results."""
     known: Params = {

@@ -297,3 +297,74 @@ def test_a_word_with_a_minus_is_part_of_the_line(
     assert main(arguments) == 0
     assert daemon.called("search")[0]["query"] == line
     assert capsysbinary.readouterr().err == b""
+
+
+def far(path: str, *, reachable: bool = False, machine: str = "nas", **changes: Any) -> Any:
+    """Return a result of another machine."""
+    known = {"machine": machine, "reachable": reachable, "elsewhere": [], "image_id": None}
+    return result(path, **known, **changes)
+
+
+def test_a_file_that_is_not_reachable_never_looks_like_one_of_this_machine(
+    daemon: FakeDaemon, capsysbinary: Captured
+) -> None:
+    daemon.answers["search"] = found(
+        far("/volume1/a.jpg"), far("/mnt/b.jpg", reachable=True), result("/c.jpg", machine=None)
+    )
+    assert main(["--everywhere", "x"]) == 0
+    assert capsysbinary.readouterr().out == b"nas:/volume1/a.jpg\n/mnt/b.jpg\n/c.jpg\n"
+    assert main(["--everywhere", "-0", "x"]) == 0
+    assert capsysbinary.readouterr().out == b"nas:/volume1/a.jpg\0/mnt/b.jpg\0/c.jpg\0"
+    assert main(["--everywhere", "--json", "x"]) == 0
+    first = json.loads(capsysbinary.readouterr().out.splitlines()[0])
+    assert (first["machine"], first["reachable"], first["path"]) == ("nas", False, "/volume1/a.jpg")
+
+
+def test_the_settings_say_who_is_asked_on_a_terminal_and_never_in_a_pipe(
+    daemon: FakeDaemon, terminal: Callable[..., Terminal]
+) -> None:
+    daemon.answers["search"] = found(*THREE)
+    terminal(80)
+    for options in ([], ["--json"], ["-0"], ["--everywhere"], ["--here"]):
+        main([*options, "x"])
+    asked = [params.get("everywhere", False) for params in daemon.called("search")]
+    assert asked == [None, False, False, True, False]
+
+
+def test_the_settings_do_not_change_what_a_script_gets(daemon: FakeDaemon) -> None:
+    daemon.answers["search"] = found(*THREE)
+    main(["x"])
+    main(["--everywhere", "x"])
+    asked = [params.get("everywhere", False) for params in daemon.called("search")]
+    assert asked == [False, True]
+
+
+def test_a_terminal_says_on_which_machine_and_links_only_what_is_here(
+    daemon: FakeDaemon, terminal: Callable[..., Terminal]
+) -> None:
+    twin = [{"machine": "desk", "path": "/x", "reachable": False}]
+    daemon.answers["search"] = found(
+        far("/volume1/a\x1b.jpg"),
+        far("/mnt/b.jpg", reachable=True),
+        result("/c.jpg", machine=None, reachable=True, elsewhere=twin),
+    )
+    screen = terminal(80)
+    main(["--everywhere", "x"])
+    away, near, own = screen.text().splitlines()
+    assert "nas:/volume1/" in away
+    assert "a\\x1b.jpg" in away
+    assert "]8;;" not in away
+    assert "]8;;file://" in near
+    assert "on nas" in near
+    assert "on desk" in own
+
+
+def test_what_is_elsewhere_is_not_opened(daemon: FakeDaemon, capsysbinary: Captured) -> None:
+    daemon.answers["search"] = found(far("/volume1/a.jpg"))
+    assert main(["--everywhere", "--open", "x"]) == 1
+    assert b"nas:/volume1/a.jpg cannot be reached from here" in capsysbinary.readouterr().err
+
+
+@pytest.mark.parametrize("options", [["--everywhere", "--here"], ["--follow", "--everywhere"]])
+def test_what_excludes_each_other_is_wrong_usage(options: list[str]) -> None:
+    assert main([*options, "x"]) == 2

@@ -15,6 +15,7 @@ from imgqd.api import Api
 from imgqd.bell import Bell
 from imgqd.config import Settings
 from imgqd.core import Core
+from imgqd.judge import NOTHING, Judge
 from imgqd.ranking import Hit
 from imgqd.scope import Scope
 from imgqd.search import Answer
@@ -56,6 +57,7 @@ class FakeCore:
         )
         sight = SimpleNamespace(model=SimpleNamespace(name="demo"), number=1, index=None)
         self.library = SimpleNamespace(sight=sight, model_id=1, index=None, read=self._read)
+        self.outbox = SimpleNamespace(is_on=False)
         self.unknown: str | None = None
         for name in ("sync", "why", "pause", "add_root", "remove_root", "use_model", "rescan"):
             setattr(self, name, self._doing(name))
@@ -116,9 +118,9 @@ class Desk:
             self.core = FakeCore()
             self.prepare(self.core)
 
-            async def everything(*arguments: Any) -> tuple[tuple[Hit, ...], int]:
+            async def everything(*arguments: Any) -> tuple[tuple[Hit, ...], int, Judge]:
                 self.core.asked.append(("search", arguments[1:]))
-                return self.core.answer.hits, self.core.answer.total
+                return self.core.answer.hits, self.core.answer.total, NOTHING
 
             async def page(*arguments: Any) -> Answer:
                 self.core.asked.append(("page", arguments[2:]))

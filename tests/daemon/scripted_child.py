@@ -77,12 +77,26 @@ def prepare(params: dict[str, Any]) -> None:
             pass
 
 
+def wait(params: dict[str, Any]) -> Any:
+    """Answer once a file is there."""
+    while not os.path.exists(params["until"]):
+        time.sleep(0.001)
+    return threading.current_thread().name
+
+
+def slip(_: dict[str, Any]) -> Any:
+    """Be a mistake of ours."""
+    raise ZeroDivisionError
+
+
 linger = False
 
 if __name__ == "__main__":
     handlers = {one.__name__: one for one in (echo, refuse, die, stop, tell, read, about, stubborn)}
     if "ahead" in sys.argv:
         LINE.serve_ahead({**handlers, "prepared": prepared}, {"prepared": prepare})
+    elif "lanes" in sys.argv:
+        LINE.serve_lanes({**handlers, "wait": wait, "slip": slip}, {"wait": "slow"})
     else:
         LINE.serve(handlers)
     while linger:

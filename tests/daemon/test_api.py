@@ -12,7 +12,7 @@ import pytest
 from daemon.desk import STATUS, Desk, FakeCore
 from imgqd import api as module
 from imgqd import child
-from imgqd.config import ServerSettings, Settings, SettingsError
+from imgqd.config import ServerSettings, Settings, SettingsError, StoreSettings
 from imgqd.embed import NoModel
 from imgqd.pulse import NotInSync
 from imgqd.ranking import Hit
@@ -142,10 +142,11 @@ def test_an_answer_says_what_it_found_and_how_far_it_may_be_trusted(desk: Desk) 
                 "taken_from": "file", "camera": None, "lens": None, "latitude": None,
                 "longitude": None, "rating": None, "keywords": [], "title": None,
                 "description": None, "software": None, "screenshot": False, "frames": 1,
+                "machine": None, "reachable": True, "elsewhere": [],
             }
         ],
         "weak_from": 1, "total": 40, "model": "demo", "as_of": 42.0, "pending": 3,
-        "degraded": ["x"], "problems": [],
+        "degraded": ["x"], "everywhere": None, "problems": [],
         "understood": [
             {"kind": "words", "text": "cat", "start": 0, "end": 3, "means": "shows cat"}
         ],
@@ -323,3 +324,43 @@ def test_the_time_of_a_photograph_says_where_it_is_from(
     if at is None:  # by the clock of the machine that runs this
         at = datetime.fromisoformat("2023-07-14T18:20:05").timestamp()
     assert (row["taken_at"], row["taken_offset"], row["taken_from"]) == (at, offset, source)
+
+
+@pytest.mark.parametrize(
+    ("store", "asked", "expected"),
+    [
+        (StoreSettings(), True, False),  # there is no store: said in `degraded`
+        (StoreSettings(everywhere=True), None, None),
+        (StoreSettings(url="http://nas"), None, None),
+        (StoreSettings(url="http://nas", everywhere=True), False, None),
+        # The desk's own has no store to ask, whatever its settings are.
+        (StoreSettings(url="http://nas", everywhere=True), None, False),
+    ],
+)
+def test_the_settings_say_whether_all_machines_are_asked_where_a_search_does_not(
+    desk: Desk, store: StoreSettings, asked: object, expected: object
+) -> None:
+    def prepare(core: FakeCore) -> None:
+        core.settings = replace(core.settings, store=store)
+
+    desk.prepare = prepare
+    answer = desk.ask("search", query="cat", everywhere=asked)
+    assert answer["everywhere"] is expected
+    missing = [one for one in answer["degraded"] if "no store is set" in one]
+    assert len(missing) == (expected is False)
+
+
+def test_everywhere_is_yes_no_or_nil(desk: Desk) -> None:
+    assert desk.refusal("search", query="cat", everywhere="all")[0] == "usage"
+
+
+@pytest.mark.parametrize("method", ["backfill", "verify", "detach", "switch"])
+def test_without_a_store_its_methods_say_where_one_is_named(desk: Desk, method: str) -> None:
+    code, text = desk.refusal(f"store.{method}")
+    assert code == "unavailable"
+    assert "[store]" in text
+
+
+def test_no_machine_of_an_impossible_name_is_forgotten(desk: Desk) -> None:
+    for name in ("", "a b", 'x" or key != "', "-x"):
+        assert desk.refusal("store.forget", machine=name)[0] == "usage"

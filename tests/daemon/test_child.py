@@ -258,3 +258,36 @@ def test_a_child_that_reads_ahead_answers_ends_and_fails_as_any_other() -> None:
             assert await one._process.wait() == 1
 
     asyncio.run(scene())
+
+
+def test_a_child_with_lanes_answers_in_one_while_another_waits(tmp_path: Path) -> None:
+    async def scene() -> None:
+        sign = tmp_path / "sign"
+        large = os.urandom(1_000_000)
+        events: list[dict[str, Any]] = []
+        async with running(lambda _, event: events.append(event), "lanes") as one:
+            slow = [asyncio.create_task(one.call("wait", {"until": str(sign)})) for _ in range(2)]
+            assert await one.call("echo", {"data": large}) == {"data": large}
+            assert await one.call("tell", {"times": 3}) == 3
+            assert not any(task.done() for task in slow)
+            with pytest.raises(Refused, match="too much"):
+                await one.call("refuse", {"code": "away", "text": "too much"})
+            sign.touch()
+            assert await asyncio.gather(*slow) == ["slow", "slow"]
+            one._writer.close()
+            assert await one._process.wait() == 0
+        assert len(events) == 3
+
+    asyncio.run(scene())
+
+
+def test_a_mistake_in_a_lane_ends_the_child_and_leaves_nobody_waiting(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with running(None, "lanes") as one:
+            slow = asyncio.create_task(one.call("wait", {"until": str(tmp_path / "never")}))
+            with pytest.raises(Died, match="exit status 1"):
+                await one.call("slip", {})
+            with pytest.raises(Died):
+                await slow
+
+    asyncio.run(scene())

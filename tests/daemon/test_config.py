@@ -78,6 +78,14 @@ def test_without_a_file_every_key_has_its_default(path: Path) -> None:
         ("server.max_query", '"256KiB"', 256 << 10),
         ("server.max_query", '"64B"', 64),
         ("server.max_results", "10000", 10_000),
+        ("store.url", '"https://nas.home:19530"', "https://nas.home:19530"),
+        ("store.url", '"http://[::1]:19530/family"', "http://[::1]:19530/family"),
+        ("store.url", '""', ""),
+        ("store.token_file", '"~/.config/token"', "~/.config/token"),
+        ("store.token_variable", '"IMGQ_TOKEN"', "IMGQ_TOKEN"),
+        ("store.collection", '"family_2"', "family_2"),
+        ("store.machine", '"nas.home-1"', "nas.home-1"),
+        ("store.everywhere", "true", True),
     ],
 )
 def test_a_good_value_is_taken(path: Path, key: str, text: str, expected: object) -> None:
@@ -194,3 +202,26 @@ def test_folders_become_resolved_roots_each_once(
     (tmp_path / "link").symlink_to(tmp_path / "Pictures")
     found = Settings(folders=("~/Pictures", str(tmp_path / "link"), "/x/../y/"))
     assert found.roots == (os.fsencode(tmp_path / "Pictures"), b"/y")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'url = "https://root:hunter2@nas:19530"',
+        'url = "/home/me/hunter2.db"',
+        'url = "hunter2"',
+        'token_file = "hunter2"',
+        'token_variable = "root:hunter2"',
+    ],
+)
+def test_what_may_be_a_secret_is_not_repeated(path: Path, text: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        config.load(written(path, f"[store]\n{text}\n"))
+    assert "hunter2" not in str(error.value)
+    assert error.value.__cause__ is None
+
+
+@pytest.mark.parametrize("text", ['machine = "a b"', 'machine = "_x"', 'collection = "a-b"'])
+def test_a_name_that_a_store_cannot_take_is_refused(path: Path, text: str) -> None:
+    with pytest.raises(SettingsError, match="is not"):
+        config.load(written(path, f"[store]\n{text}\n"))

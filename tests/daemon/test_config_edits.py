@@ -206,3 +206,16 @@ def test_what_is_written_is_what_is_read(
     assert config.load(path) == after
     assert config.set_model(path, "best") == replace(after, model=replace(after.model, name="best"))
     assert tomllib.loads(path.read_bytes().decode())["exclude"] == exclude
+
+
+def test_a_store_is_left_and_what_else_was_said_of_it_stays(path: Path) -> None:
+    written(path, '[store] # shared\nurl = "https://nas:1"\nmachine = "desk"\n')
+    settings = config.leave_store(path)
+    assert (settings.store.url, settings.store.machine) == ("", "desk")
+    assert config.load(path) == settings
+    assert path.read_text() == '[store] # shared\nurl = ""\nmachine = "desk"\n'
+
+
+def test_where_there_is_no_store_none_is_left(path: Path) -> None:
+    assert config.leave_store(path) == config.Settings()
+    assert not path.exists()

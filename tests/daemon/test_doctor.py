@@ -303,7 +303,7 @@ def test_a_check_that_fails_is_a_finding_and_the_others_go_on(
     assert list(by_name) == [
         "daemon", "service", "settings", "socket", "state", "catalog", "folder", "watches",
         "changes", "model", "accelerator", "cluster", "decoders", "sandbox", "memory", "index",
-        "audit",
+        "store", "audit",
     ]  # fmt: skip
     for row in rows:
         assert row["state"] in {"fine", "warning", "bad"}
@@ -330,3 +330,30 @@ def test_a_deaf_watcher_is_found_by_a_change_of_our_own() -> None:
     assert (row["state"], row["detail"]) == ("bad", "the watcher does not answer")
     row = changes(SimpleNamespace(watcher=SimpleNamespace(works=False)))
     assert (row["state"], "max_user_instances" in row["remedy"]) == ("warning", True)
+
+
+STORE: dict[str, Any] = {
+    "host": "nas:19530", "machine": "desk", "state": "in_step", "detail": "", "behind": 0,
+    "rows": 1200, "unindexed": 0, "waits_for": [],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "state", "words"),
+    [
+        ({}, "fine", "nas:19530: in step, 1,200 pictures of all machines"),
+        ({"state": "behind", "behind": 3, "rows": None}, "fine", "behind, 3 pictures to tell"),
+        ({"state": "away", "detail": "no connection", "behind": 1}, "warning", "no connection, 1"),
+        ({"state": "refused", "detail": "a wrong token"}, "bad", "told nothing: a wrong token"),
+        ({"state": "other_model", "detail": "use one"}, "bad", "told nothing: use one"),
+        ({"unindexed": 7}, "warning", "7 pictures are not in its index"),
+        ({"waits_for": ["laptop"]}, "warning", "until laptop has told everything"),
+    ],
+)
+def test_a_store_is_judged_by_what_it_costs(
+    changes: dict[str, Any], state: str, words: str
+) -> None:
+    found = verdicts.store({**STORE, **changes})
+    assert found.state == state
+    assert words in found.detail
+    assert (found.remedy is None) == (state == "fine")

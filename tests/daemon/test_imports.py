@@ -52,6 +52,7 @@ HOMES = {
 }
 CHILDREN = {
     "imgqd.builder",
+    "imgqd.courier",
     "imgqd.decoder",
     "imgqd.embedder",
     "imgqd.encoder",
@@ -170,6 +171,8 @@ def test_the_core_never_loads_torch_open_clip_or_pillow() -> None:
         "transformers",
         "onnxruntime",
         "tokenizers",
+        "pymilvus",
+        "grpc",
     }
     assert not loaded & CHILDREN
 

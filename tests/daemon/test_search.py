@@ -252,8 +252,8 @@ def test_of_the_files_of_a_picture_the_one_that_meets_the_filters_is_shown(
     shelf.look("two/other.png")
     shelf.work()
     shelf.put("one/dog.png", b"a dog")
-    query = parse(line, datetime(2024, 3, 13, 12))  # noqa: DTZ001 - a wall clock's
-    asked = Line(line, None, query).without_vector()
+    now = datetime(2024, 3, 13, 12)  # noqa: DTZ001 - a wall clock's
+    asked = Line(line, None, parse(line, now), now).without_vector()
     hit = asyncio.run(search.run(Books(shelf), asked, 20, 0)).hits[0]
     assert hit.files[0].path == os.fsencode(shelf.base / first)
     assert len(hit.files) == 3

@@ -36,6 +36,7 @@ class Parts:
             self.courtesy,
             nothing,
             nothing,
+            nothing,
         )
 
     def estimate(self, pending: int = 12_000) -> dict[str, Any]:

@@ -85,11 +85,13 @@ def test_a_password_in_an_address_is_refused_without_showing_it() -> None:
 
 def test_a_collection_is_named_by_the_weights_and_not_by_what_they_are_called() -> None:
     one = Model("ViT-B-32/openai", "sha256:1", 512, 224, "shortest", "bicubic", 0)
-    same = Model("ViT-B-32/openai", "sha256:2", 512, 224, "shortest", "bicubic", 0)
+    same = Model("local-dir:/a", "sha256:1", 512, 224, "shortest", "bicubic", 0)
+    other = Model("ViT-B-32/openai", "sha256:2", 512, 224, "shortest", "bicubic", 0)
     name = naming.collection("imgq", one)
-    assert name.startswith("imgq_ViT_B_32_openai_512_")
+    assert name.startswith("imgq_512_")
     assert name.isidentifier()
-    assert name != naming.collection("imgq", same)
+    assert name == naming.collection("imgq", same)
+    assert name != naming.collection("imgq", other)
 
 
 def test_many_keys_are_asked_for_in_pieces() -> None:

@@ -168,3 +168,15 @@ def test_rows_of_any_size_and_any_bytes_are_taken(empty: Ground) -> None:
     assert held[long.key].files == long.files
     [hit] = empty.store.search(vector("odd"), 1, within("in:/p"), EVERYTHING)
     assert hit.row == odd
+
+
+def test_the_pictures_of_one_machine_may_be_left_out(empty: Ground) -> None:
+    put(empty, "a")
+    assert empty.store.search(vector("a"), 5, None, EVERYTHING, beyond=HERE) == []
+    assert len(empty.store.search(vector("a"), 5, None, EVERYTHING, beyond=THERE)) == 1
+    if not isinstance(empty, Taking):
+        return  # it holds the pictures of one machine
+    empty.put([row("b", machine=THERE)], vectors("b"))
+    for where in (None, within("w:>10")):
+        [hit] = empty.store.search(vector("a"), 5, where, EVERYTHING, beyond=HERE)
+        assert hit.row.key == key("b", THERE)

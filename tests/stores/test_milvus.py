@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import numpy as np
 import pytest
 
 from imgqd.stores.access import Access
-from imgqd.stores.interface import Freshness, StoreAway, StoreRefused
+from imgqd.stores.interface import Freshness, Member, StoreAway, StoreRefused
+from imgqd.stores.settling import settle
 from stores.grounds import MODEL, OTHER, shared
 from stores.pictures import DIM, HERE, THERE, key, row, vector, vectors, within
 
@@ -91,3 +93,40 @@ def test_a_server_that_is_not_there_is_away_and_no_secret_is_told(
     assert "hunter2" not in str(error.value)
     assert "\n" not in str(error.value)
     assert "hunter2" not in caplog.text
+
+
+def test_machines_are_known_until_they_leave(store: Any, tmp_path: Path) -> None:
+    assert store.members.all() == []
+    one = Member(HERE, store.collection, "1", "a/model", is_complete=False, seen=1.0)
+    two = Member(THERE, store.collection, "2", "a/model", is_complete=True, seen=2.5)
+    store.members.put(two)
+    store.members.put(one)
+    store.members.put(replace(one, is_complete=True))
+    assert store.members.all() == [replace(one, is_complete=True), two]
+    store.upsert([row("a"), row("a", machine=THERE)], vectors("a", "a"))
+    store.members.drop_rows(two)
+    assert [one.machine for one in store.members.all()] == [HERE]
+    assert list(store.keys(THERE)) == []
+    assert list(store.keys(HERE)) == [key("a")]
+    again = shared(tmp_path)
+    assert len(again.members.all()) == 1
+    again.close()
+
+
+def test_all_change_to_another_model_together(store: Any, tmp_path: Path) -> None:
+    def mine(place: Any, machine: str) -> Member:
+        return Member(machine, place.collection, machine, "m", is_complete=True, seen=1.0)
+
+    assert settle(store, mine(store, HERE)) == []
+    assert settle(store, mine(store, THERE)) == []
+    following = shared(tmp_path, OTHER, is_next=True)
+    following.upsert([row("a")], vectors("a"))
+    assert settle(following, mine(following, HERE)) == [THERE]
+    assert store.answers
+    assert settle(following, mine(following, THERE)) == []
+    assert following.answers
+    assert settle(following, mine(following, HERE)) == []
+    assert {one.collection for one in following.members.all()} == {following.collection}
+    assert not following._has(store.collection)
+    assert following.count() == 1
+    following.close()

@@ -36,6 +36,10 @@ class Beyond:
         """Return how far a store was told, None where it never was."""
         return told.place(self._db, store, model)
 
+    def tellings(self) -> list[Told]:
+        """Return how far each store was told, of each model's pictures."""
+        return told.every(self._db)
+
     def untold(self, place: Told, limit: int) -> list[tuple[int, int]]:
         """Return (number of the change, image) of the next changes, in their order."""
         return told.untold(self._db, place, limit)
@@ -47,6 +51,10 @@ class Beyond:
     def counted(self, model: int) -> int:
         """Return how many live images have a vector of a model."""
         return int(self._db.execute(_COUNTED, (model,)).fetchone()[0])
+
+    def filled(self, model: int, upto: int) -> int:
+        """Return how many of those have an id up to this one."""
+        return int(self._db.execute(f"{_COUNTED} AND image.id <= ?", (model, upto)).fetchone()[0])
 
     def rows(self, images: Sequence[int], machine: str) -> dict[int, Row]:
         """Return the rows of those of these images that have a file on an online root."""

@@ -71,10 +71,16 @@ def note(db: sqlite3.Connection, told: Told) -> None:
     db.execute(_FORGET_SAID)
 
 
-def stop(db: sqlite3.Connection, store: str) -> None:
-    """Tell a store no more."""
-    db.execute("DELETE FROM told WHERE store = ?", (store,))
+def stop(db: sqlite3.Connection, store: str, model: int | None = None) -> None:
+    """Tell a store no more, of one model's pictures or of any's."""
+    db.execute("DELETE FROM told WHERE store = ?1 AND (?2 IS NULL OR model = ?2)", (store, model))
     db.execute(_FORGET_SAID)
+
+
+def every(db: sqlite3.Connection) -> list[Told]:
+    """Return all places, of whatever store and model."""
+    rows = db.execute("SELECT store, model, seq, filled FROM told ORDER BY store, model")
+    return [Told(*row) for row in rows]
 
 
 def untold(db: sqlite3.Connection, told: Told, limit: int) -> list[tuple[int, int]]:

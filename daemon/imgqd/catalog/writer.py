@@ -211,10 +211,10 @@ class Writer:
         with transaction(self._db):
             told.note(self._db, place)
 
-    def stop_telling(self, store: str) -> None:
-        """Tell a store no more."""
+    def stop_telling(self, store: str, model: int | None = None) -> None:
+        """Tell a store no more, of one model's pictures or of any's."""
         with transaction(self._db):
-            told.stop(self._db, store)
+            told.stop(self._db, store, model)
 
     def tidy(self, now: float) -> int:
         """Forget the pictures that have been gone for a week, and return their number.

@@ -31,6 +31,8 @@ T = TypeVar("T")
 # It logs each failure with all its arguments; ours carry what a person needs, and no secret.
 logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
 
+_NEVER_MS: Final = 2**31 - 1
+
 _GRAPH: Final = {"M": 18, "efConstruction": 240}
 """How the index is made: what Milvus's own AUTOINDEX takes on a server."""
 
@@ -156,6 +158,11 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 def _connected(access: Access, token: str, timeout: float) -> MilvusClient:
     # Versions after 3.0.2 tell the server about themselves every ten seconds, unless told not to.
     more: dict[str, Any] = {"telemetry_config": {"enabled": False}, "dedicated": True}
+    # Its own habit is a sign of life every ten seconds: a process that waits is to be still.
+    more["grpc_options"] = {
+        "grpc.keepalive_time_ms": _NEVER_MS,
+        "grpc.keepalive_permit_without_calls": False,
+    }
     if access.is_encrypted:
         more["secure"] = True
         if access.authority is not None:

@@ -33,6 +33,10 @@ class StoreRefused(StoreError):
     """It will not do this however often it is asked; the text says what to do."""
 
 
+class StoreOther(StoreRefused):
+    """It holds pictures as another model sees them."""
+
+
 class Freshness(Enum):
     """How much of what was acknowledged before has to be in an answer."""
 
@@ -61,6 +65,22 @@ class Health:
     """Rows that its index does not hold yet: until there are none, searches may miss some."""
 
 
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A machine that tells a store of its pictures as one model sees them."""
+
+    machine: str
+    collection: str
+    owner: str
+    """Random, of the daemon that tells: two of one name have two."""
+    model: str
+    """What the machine calls its model."""
+    is_complete: bool
+    """Whether it has told all it had at some time."""
+    seen: float
+    """Unix time at which it said so last."""
+
+
 class Answers(Protocol):
     """What can be asked of pictures, their own machine's or all machines'."""
 
@@ -76,10 +96,11 @@ class Answers(Protocol):
         limit: int,
         within: Within | None = None,
         freshness: Freshness = Freshness.USUAL,
+        beyond: str | None = None,
     ) -> list[Hit]:
         """Return the rows nearest to a unit vector (shape (dim,)), nearest first.
 
-        `limit` of them at most, and only such as meet the filters.
+        `limit` of them at most, and only such as meet the filters; none of the machine `beyond`.
         """
 
     def keys(self, machine: str) -> Iterator[Key]:

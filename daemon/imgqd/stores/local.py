@@ -60,11 +60,12 @@ class Local:
         limit: int,
         within: Within | None = None,
         freshness: Freshness = Freshness.USUAL,
+        beyond: str | None = None,
     ) -> list[Hit]:
         """Return the pictures nearest to a unit vector that meet the filters."""
         del freshness
         sight = self._library.sight
-        if sight is None or limit < 1:
+        if sight is None or limit < 1 or beyond == self.machine:
             return []
         allowed = None
         if within is not None:

@@ -31,8 +31,10 @@ from imgqd.stores.interface import (
     Health,
     Hit,
     StoreError,
+    StoreOther,
     StoreRefused,
 )
+from imgqd.stores.members import Members
 
 _MOST: Final = 16_384
 """Rows that Milvus gives in one answer (its default limit)."""
@@ -70,6 +72,7 @@ class Milvus:
         self.alias = f"{prefix}_answers"
         self._where = access.uri
         self._engine = Engine(access, timeout)
+        self.members = Members(self._engine.ask, prefix)
         try:
             self._prepare(is_next=is_next)
         except BaseException:
@@ -114,14 +117,17 @@ class Milvus:
         limit: int,
         within: Within | None = None,
         freshness: Freshness = Freshness.USUAL,
+        beyond: str | None = None,
     ) -> list[Hit]:
         """Return the rows nearest to a unit vector that meet the filters; see `Answers`."""
         leave = True if within is None else expression(within, has_infix=self._has_infix)
         if leave is False or limit < 1:
             return []
         fetched = min(limit, _MOST)
+        parts = ["" if leave is True else leave, "" if beyond is None else _beyond(beyond)]
+        narrowed = " and ".join(part for part in parts if part)
         while True:
-            found = self._nearest(query, fetched, "" if leave is True else leave, freshness)
+            found = self._nearest(query, fetched, narrowed, freshness)
             hits = [hit for hit in found if within is None or holds(within, hit.row)]
             if len(hits) >= limit or len(found) < fetched or fetched == _MOST:
                 return hits[:limit]
@@ -166,6 +172,11 @@ class Milvus:
         self._engine.close()
 
     @property
+    def answering(self) -> str | None:
+        """The collection that the alias names."""
+        return self._answering()
+
+    @property
     def answers(self) -> bool:
         """Whether the alias names this model's collection."""
         return self._answering() == self.collection
@@ -192,7 +203,7 @@ class Milvus:
 
     def _check(self, answering: str | None, *, is_next: bool) -> None:
         if answering not in (None, self.collection) and not is_next:
-            raise StoreRefused(
+            raise StoreOther(
                 f"{self._where} holds pictures as another model sees them ({answering}), not "
                 f"{self._model}: use one model on all machines"
             )
@@ -251,3 +262,7 @@ class Milvus:
 
     def _call(self, method: str, **arguments: Any) -> Any:
         return self._engine.ask(method, collection_name=self.collection, **arguments)
+
+
+def _beyond(machine: str) -> str:
+    return f"machine != {quoted(machine)}"

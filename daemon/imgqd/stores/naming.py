@@ -17,10 +17,9 @@ _KEYS: Final = 1000
 
 
 def collection(prefix: str, model: Model) -> str:
-    """Return the name of a model's collection: for a person its name, to be sure its key."""
-    shown = re.sub(r"\W+", "_", model.name, flags=re.ASCII).strip("_")[:40]
+    """Return the name of a model's collection: of its weights, whatever a machine calls them."""
     digest = hashlib.sha256(model.key.encode()).hexdigest()[:16]
-    return f"{prefix}_{shown}_{model.dim}_{digest}"
+    return f"{prefix}_{model.dim}_{digest}"
 
 
 def expressions(keys: Sequence[Key]) -> Iterator[str]:
