@@ -79,8 +79,8 @@ bench: .venv/installed
 
 # The real Milvus server with 20,000, 100,000 and 200,000 pictures: `make bench-stores LARGEST=20000`.
 bench-stores: .venv/stores
-	@$(BIN)/python tests/stores/alone.py $(BIN)/python benchmarks/machines.py \
-		$(if $(LARGEST),--largest $(LARGEST),--json benchmarks/results/machines.json)
+	@$(BIN)/python tests/stores/alone.py $(BIN)/python benchmarks/shared_store.py \
+		$(if $(LARGEST),--largest $(LARGEST),--json benchmarks/results/shared_store.json)
 
 clean:
 	rm -rf .venv

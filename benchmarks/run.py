@@ -41,7 +41,7 @@ _ALL: Final[dict[str, tuple[str, str]]] = {
     "crowd": ("", "--rounds 1 --connections 60"),
 }
 """Name -> its options, and those of a quick run. Not here: what needs a GPU (`gpu`)
-or a server (`machines`: `make bench-stores`)."""
+or a server (`shared_store`: `make bench-stores`)."""
 
 
 def main() -> int:

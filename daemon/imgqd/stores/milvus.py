@@ -43,7 +43,7 @@ _LEVELS: Final = {Freshness.USUAL: "Bounded", Freshness.EVERYTHING: "Strong"}
 
 _BREADTH: Final = 512
 """Pictures that a search looks at in each segment, or twice as many as it is to return: what
-that finds is in benchmarks/machines.py. Milvus's own choice finds 8 of 10, for texts."""
+that finds is in benchmarks/shared_store.py. Milvus's own choice finds 8 of 10, for texts."""
 
 _LOOSE: Final = 4_992
 """Rows outside the index that are compared one by one, exactly: beyond it Milvus makes an

@@ -1,6 +1,6 @@
 """A real Milvus server as the store of several machines: memory, disk, searches, what they find.
 
-`make bench-stores`, which runs `python benchmarks/machines.py [--largest 200000]` in a network
+`make bench-stores`, which runs `python benchmarks/shared_store.py [--largest 200000]` in a network
 namespace of its own. One collection grows from size to size; rows, blocks and searches are the
 daemon's own.
 """
