@@ -43,10 +43,13 @@ _FILE_STAYS: Final[Mapping[str, Any]] = (
 
 
 class Problem(Exception):
-    """A request cannot be fulfilled: `code` is one of the protocol's, the text is for a person."""
+    """A request cannot be fulfilled: `code` is one of the protocol's, the text is for a person.
+
+    It is one line, whatever it quotes.
+    """
 
     def __init__(self, code: str, text: str) -> None:
-        super().__init__(text)
+        super().__init__(" ".join(text.splitlines()))
         self.code = code
 
 

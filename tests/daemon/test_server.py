@@ -13,6 +13,7 @@ import pytest
 from daemon.served import hang_up, messages, path, request, rest, served
 from imgq import protocol
 from imgq.protocol import Notification, Response
+from imgqd.server import Problem
 
 __all__ = ["path"]
 
@@ -151,3 +152,7 @@ def test_a_client_that_comes_while_it_stops_is_not_answered_afterwards(
             assert here.table.asked == asked
 
     asyncio.run(scene())
+
+
+def test_an_error_is_one_line_whatever_it_quotes() -> None:
+    assert str(Problem("not_found", "a\nb\r\nis no model")) == "a b is no model"
