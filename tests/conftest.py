@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,9 @@ from marks import can_match
 # Before torch is imported: threads that spin while they wait take the processors from the
 # tests beside them. (Looking at 13 pictures with a full-size model: 15 CPU seconds, or 2.)
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# A shell's background jobs ignore Ctrl-C, and all that they start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _LONGEST: Final = (
     "test_lifetime",
