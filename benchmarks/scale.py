@@ -3,19 +3,21 @@
 `python benchmarks/scale.py [--huge] [--plot docs/scale.svg]`
 
 The vectors are made up (`synthetic` says how), the catalog and all that reads it are the
-daemon's own. Ten millions take 40 GB of disk and two hours.
+daemon's own. Ten millions take 60 GB of disk and an hour or two: with `--made DIR` they are
+made in one run and measured in the next.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import shutil
-import sqlite3
 import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,17 +25,12 @@ from growth import drawn
 from measure import ROOT, Result, Table, finish, ms, number, parsed, percentile, places
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-    from synthetic import World
+    from scale_ground import Ground
 
 _SIZES: Final = (100_000, 1_000_000)
 _HUGE: Final = 10_000_000
 _IN_MEMORY: Final = 20_000
 """Pictures whose vectors the daemon holds in memory: beyond, files are made."""
-
-_QUERIES: Final = 200
-_DEPTHS: Final = (10, 100)
 
 _LIMITS: Final = {
     100_000: ("≤ 8 ms", "1 / 1", "≤ 110 MB", "≤ 2.5 s", "≤ 2", "-", "≤ 5 ms"),
@@ -47,12 +44,8 @@ _LIMITS: Final = {
 class Seen:
     """What was measured of one size; seconds and bytes."""
 
-    count: int
-    filled: float
-    catalog: int
-    scanned: float
-    life: dict[str, Any] = field(default_factory=dict)
-    built: dict[str, float] | None = None
+    ground: Ground
+    life: dict[str, Any]
     recall: dict[str, tuple[float, float]] = field(default_factory=dict)
     """At 10 and 100, without a filter ("") and with each."""
 
@@ -61,16 +54,24 @@ def main() -> None:
     """Fill, build, start, ask, change; print the table."""
     parser = argparse.ArgumentParser(description="how figures grow with the library")
     parser.add_argument("--huge", action="store_true", help="ten millions, too")
+    parser.add_argument(
+        "--made", type=Path, metavar="DIR",
+        help="with --huge: make the ten millions here, and measure in the next run",
+    )  # fmt: skip
     parser.add_argument("--plot", type=Path, metavar="SVG", help="draw the growth here")
     told = parsed(parser, smallest=_SIZES[0])
     sizes = [told.smallest, *(one for one in _SIZES if one > told.smallest)]
     if told.smallest < _SIZES[0]:
         sizes = [told.smallest]  # to see that it runs
-    seen = [_measured(size) for size in (*sizes, *([_HUGE] if told.huge else []))]
+    huge = _measured(_HUGE, told.made) if told.huge else None
+    if told.huge and huge is None:
+        print(f"{_HUGE:,} pictures are made in {told.made}: run it again, at rest, to measure")
+        return
+    seen = [one for one in (*map(_measured, sizes), huge) if one is not None]
     if told.plot is not None:
         told.plot.write_text(drawn(_series(seen)), encoding="utf-8")
     text = (
-        f"Made-up vectors of 512 numbers with CLIP's gap between texts and pictures, {_QUERIES} "
+        "Made-up vectors of 512 numbers with CLIP's gap between texts and pictures, 200 "
         "texts as queries, in a process that is the daemon's core without socket, watcher and "
         "model. A search is the vector's, with its judgement, 100 pictures; recall is against "
         "every vector compared. Meanwhile: 10,000 pictures come and 10,000 go, 50 of each a "
@@ -82,28 +83,29 @@ def main() -> None:
     finish(Result("Scale", text, tables, _figures(seen)), told)
 
 
-def _measured(count: int) -> Seen:
-    import madeup
-    import numpy as np
-    from synthetic import BLOCK, World
+def _measured(count: int, kept: Path | None = None) -> Seen | None:
+    """Return what was seen; None where a folder that is kept was only made ready."""
+    from scale_ground import catalog_of, made, queries_of, ready, recalls
 
-    world = World()
-    with places() as base:
-        catalog = base / "catalog.sqlite3"
-        began = time.monotonic()
-        sizes = [min(BLOCK, count - start) for start in range(0, count, BLOCK)]
-        madeup.fill(catalog, count, (world.block(n, size) for n, size in enumerate(sizes)))
-        seen = Seen(count, time.monotonic() - began, catalog.stat().st_size, _scan(catalog))
-        queries = base / "queries.npy"
-        asked = world.texts(_QUERIES, 7)
-        np.save(queries, asked)
-        np.save(base / "queries.phrases.npy", world.texts(137, 1))
-        if count > _IN_MEMORY:
-            seen.built = _lived(catalog, queries, "--build")["build"]
-        seen.life = _lived(catalog, queries, "--changes")
-        _recalls(seen, world, sizes, queries)
-        shutil.rmtree(base / "index", ignore_errors=True)
+    with places() if kept is None else contextlib.nullcontext(kept) as base:
+        base.mkdir(parents=True, exist_ok=True)
+        catalog, queries = catalog_of(base), queries_of(base)
+        ground = made(base, count)
+        if ground is None:
+            build = partial(_built, catalog, queries) if count > _IN_MEMORY else None
+            ground = ready(base, count, build)
+            if kept is not None:
+                return None
+        seen = Seen(ground, _lived(catalog, queries, "--changes"))
+        seen.recall |= recalls(base, ("", *seen.life["filters"]))
+        if kept is not None:
+            shutil.rmtree(kept)  # what was measured was changed
     return seen
+
+
+def _built(catalog: Path, queries: Path) -> dict[str, float]:
+    built: dict[str, float] = _lived(catalog, queries, "--build")["build"]
+    return built
 
 
 def _lived(catalog: Path, queries: Path, *options: str) -> dict[str, Any]:
@@ -114,75 +116,17 @@ def _lived(catalog: Path, queries: Path, *options: str) -> dict[str, Any]:
     return found
 
 
-def _scan(catalog: Path) -> float:
-    """Return the seconds in which all rows of pictures and files are read."""
-    with sqlite3.connect(catalog) as db:
-        began = time.monotonic()
-        db.execute("SELECT sum(length(hash)), sum(width), sum(rating) FROM image").fetchone()
-        db.execute("SELECT sum(size), sum(mtime_ns) FROM file NOT INDEXED").fetchone()
-        return time.monotonic() - began
-
-
-def _recalls(seen: Seen, world: World, sizes: list[int], queries: Path) -> None:
-    import numpy as np
-
-    asked, few = np.load(queries), 20
-    ids = np.arange(1, seen.count + 1)
-    wanted = {
-        "": np.ones(seen.count, bool),
-        "1 %": ids % 100 == 0,
-        "10 %": ids % 10 == 0,
-        "50 %": 2018 + ids * 4 // (seen.count + 1) >= 2020,
-    }
-    best: dict[str, NDArray[np.float32]] = {}
-    start = 0
-    for block, size in enumerate(sizes):
-        scores = asked @ world.block(block, size).astype(np.float32).T
-        for name, passes in wanted.items():
-            part = scores if not name else scores[:few]
-            part = np.where(passes[start : start + size], part, -2)
-            best[name] = _best(best.get(name), part, start)
-        start += size
-    for name in wanted:
-        suffix = f".{name.split()[0]}.npy" if name else ".found.npy"
-        found = np.load(queries.with_suffix(suffix))
-        recalls = [_recall(best[name][:, :, 1], found, depth) for depth in _DEPTHS]
-        seen.recall[name] = (recalls[0], recalls[1])
-
-
-def _best(before: Any, scores: Any, start: int) -> Any:
-    """Return (score, id) of the best so far of each query, the best first."""
-    import numpy as np
-
-    deep = min(_DEPTHS[-1], scores.shape[1])
-    places = np.argpartition(-scores, deep - 1, axis=1)[:, :deep]
-    fresh = np.stack([np.take_along_axis(scores, places, 1), places + start + 1.0], axis=2)
-    both = fresh if before is None else np.concatenate([before, fresh], axis=1)
-    order = np.argsort(-both[:, :, 0], axis=1)[:, : _DEPTHS[-1]]
-    return np.take_along_axis(both, order[:, :, None], 1)
-
-
-def _recall(truth: Any, found: Any, depth: int) -> float:
-    import numpy as np
-
-    shared = [
-        len(np.intersect1d(right[:depth], got[:depth]))
-        for right, got in zip(truth, found, strict=True)
-    ]
-    return float(np.mean(shared)) / depth
-
-
 def _table(seen: list[Seen]) -> Table:
     names = (
-        "search, median", f"recall at {_DEPTHS[0]} / {_DEPTHS[1]}", "memory", "start",
+        "search, median", "recall at 10 / 100", "memory", "start",
         "99 % meanwhile, times quiet", "background build", "ids of a filter of 1 %",
     )  # fmt: skip
     columns = ["figure"]
     rows = [[name] for name in names]
     for one in seen:
-        columns += [f"{one.count:,}", "to be"]
+        columns += [f"{one.ground.count:,}", "to be"]
         for row, value, limit in zip(
-            rows, _values(one), _LIMITS.get(one.count, ("-",) * 7), strict=True
+            rows, _values(one), _LIMITS.get(one.ground.count, ("-",) * 7), strict=True
         ):
             row += [value, limit]
     return Table(tuple(columns), tuple(map(tuple, rows)))
@@ -190,7 +134,7 @@ def _table(seen: list[Seen]) -> Table:
 
 def _values(one: Seen) -> tuple[str, ...]:
     life = one.life
-    built = one.built
+    built = one.ground.built
     return (
         ms(percentile(life["quiet"], 50)),
         " / ".join(f"{recall:.4f}" for recall in one.recall[""]),
@@ -209,7 +153,7 @@ def _times(one: Seen) -> float:
 def _filters(seen: list[Seen]) -> Table:
     rows = [
         (
-            f"{one.count:,}, {name} meet it",
+            f"{one.ground.count:,}, {name} meet it",
             ms(row["listing"]),
             ms(percentile(row["search"], 50)),
             " / ".join(f"{recall:.4f}" for recall in one.recall[name]),
@@ -217,17 +161,17 @@ def _filters(seen: list[Seen]) -> Table:
         for one in seen
         for name, row in one.life["filters"].items()
     ]
-    recall = f"recall at {_DEPTHS[0]} / {_DEPTHS[1]}"
-    return Table(("filter", "ids listed in", "search, median", recall), tuple(rows))
+    columns = ("filter", "ids listed in", "search, median", "recall at 10 / 100")
+    return Table(columns, tuple(rows))
 
 
 def _catalog(seen: list[Seen]) -> Table:
     rows = [
         (
-            f"{one.count:,}",
-            f"{one.catalog / 1e6:,.0f} MB",
-            f"{one.count / one.filled:,.0f}",
-            f"{2 * one.count / one.scanned:,.0f}",
+            f"{one.ground.count:,}",
+            f"{one.ground.catalog / 1e6:,.0f} MB",
+            f"{one.ground.count / one.ground.filled:,.0f}",
+            f"{2 * one.ground.count / one.ground.scanned:,.0f}",
         )
         for one in seen
     ]
@@ -238,11 +182,11 @@ def _catalog(seen: list[Seen]) -> Table:
 def _series(seen: list[Seen]) -> dict[str, list[tuple[float, float]]]:
     """Return what grows, in the units of its name, by the number of pictures."""
     return {
-        "search, ms": [(one.count, 1e3 * percentile(one.life["quiet"], 50)) for one in seen],
-        "memory, MB": [(one.count, one.life["memory"] / 1e6) for one in seen],
-        "start, s": [(one.count, one.life["first"]) for one in seen],
+        "search, ms": [(one.ground.count, 1e3 * percentile(one.life["quiet"], 50)) for one in seen],
+        "memory, MB": [(one.ground.count, one.life["memory"] / 1e6) for one in seen],
+        "start, s": [(one.ground.count, one.life["first"]) for one in seen],
         "ids of 1 %, ms": [
-            (one.count, 1e3 * one.life["filters"]["1 %"]["listing"]) for one in seen
+            (one.ground.count, 1e3 * one.life["filters"]["1 %"]["listing"]) for one in seen
         ],
     }
 
@@ -250,7 +194,7 @@ def _series(seen: list[Seen]) -> dict[str, list[tuple[float, float]]]:
 def _figures(seen: list[Seen]) -> dict[str, float]:
     figures: dict[str, float] = {}
     for one in seen:
-        name = f"{one.count}"
+        name = f"{one.ground.count}"
         figures |= {
             f"search {name}": percentile(one.life["quiet"], 50),
             f"recall at 10 {name}": one.recall[""][0],
@@ -260,8 +204,8 @@ def _figures(seen: list[Seen]) -> dict[str, float]:
             f"times quiet {name}": _times(one),
             f"listing {name}": one.life["filters"]["1 %"]["listing"],
         }
-        if one.built:
-            figures[f"build {name}"] = one.built["seconds"]
+        if one.ground.built:
+            figures[f"build {name}"] = one.ground.built["seconds"]
     return figures
 
 

@@ -42,6 +42,9 @@ from imgqd.upkeep import Upkeep
 _WANTED: Final = 100
 """Pictures of an answer; the judge asks for the best 256 at least."""
 
+_BEARABLE: Final = 10
+"""Times the size up to which all vectors are held in memory, until files are made."""
+
 _BATCH: Final = 50
 """Pictures of a commit, as the pipeline makes them."""
 
@@ -79,15 +82,16 @@ async def measured(told: argparse.Namespace) -> dict[str, Any]:
     core = Core(told.catalog, told.exact)
     base = memory_of(os.getpid()) or 0
     queries = np.load(told.queries)
-    await core.library.use_model(madeup.MODEL)
-    await core.ask(queries[0])
-    seen: dict[str, Any] = {"first": time.time() - told.began}
-    index = core.library.index
-    assert index is not None
-    index.learn(np.load(told.queries.with_suffix(".phrases.npy")))
-    task = asyncio.create_task(core.upkeep.run())
+    phrases = np.load(told.queries.with_suffix(".phrases.npy"))
+    using = asyncio.create_task(_use(core, phrases))
+    seen: dict[str, Any] = {}
     if told.build:
         seen["build"] = await _built(core)
+    task = await using
+    await core.ask(queries[0])
+    seen["first"] = time.time() - told.began
+    index = core.library.index
+    assert index is not None
     quiet, found = await _asked(core, queries)
     np.save(told.queries.with_suffix(".found.npy"), np.array(found))
     seen |= {
@@ -103,6 +107,16 @@ async def measured(told: argparse.Namespace) -> dict[str, Any]:
     task.cancel()
     core.library.close()
     return seen
+
+
+async def _use(core: Core, phrases: Any) -> asyncio.Task[None]:
+    """Let the model answer, as `imgqd.models` does; return what looks after its index."""
+    number = await core.library.number(madeup.MODEL)
+    await core.upkeep.prepare(number, madeup.MODEL, phrases.mean(axis=0), _BEARABLE)
+    await core.library.use_model(madeup.MODEL)
+    assert core.library.index is not None
+    core.library.index.learn(phrases)
+    return asyncio.create_task(core.upkeep.run())
 
 
 async def _built(core: Core) -> dict[str, float]:
