@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sqlite3
 import unicodedata
@@ -79,5 +78,6 @@ def _phrase(text: str) -> str | None:
 
 def _found(row: tuple[Any, ...]) -> Found:
     image, folder, name, size, mtime_ns, form, width, height = row[:8]
-    path = os.path.join(folder, name)
+    # A hundred times an answer: os.path.join takes longer than SQLite does.
+    path = folder + name if folder.endswith(b"/") else folder + b"/" + name
     return Found(image or 0, path, size, mtime_ns, form, width, height, metadata(row[8:]))

@@ -30,9 +30,12 @@ _STEPS: Final = 127
 _SURE: Final = 8.0
 """So many deviations no error exceeds: one of 4e13 would (2 exp(-8 * 8 / 2))."""
 
-_AHEAD: Final = 4
-_SPARE: Final = 256
+_AHEAD: Final = 2
+_SPARE: Final = 128
 """The first look is for so many times what is wanted, and so many more; it is seldom not enough."""
+
+_FARTHER: Final = 4
+"""So many times as far the next look goes."""
 
 _DENSE: Final = 0.5
 """Where less is allowed FAISS is told beforehand; else what is not is left out afterwards."""
@@ -157,7 +160,7 @@ class Compact:
                     return near_enough
             elif is_last:
                 return ids
-            ahead *= _AHEAD
+            ahead *= _FARTHER
 
     def _asked(self, query: Vector) -> tuple[NDArray[np.float32], float]:
         """Return the query in whole numbers, and by how much its product with a code may err.
