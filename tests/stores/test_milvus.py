@@ -90,6 +90,7 @@ def test_a_server_that_is_not_there_is_away_and_no_secret_is_told(
         access = Access(f"http://127.0.0.1:{free.getsockname()[1]}", token_file=token)
         with caplog.at_level(logging.DEBUG), pytest.raises(StoreAway) as error:
             Milvus(access, MODEL, timeout=1.0)
+    assert str(error.value).endswith(": no connection: Connection refused")
     assert "hunter2" not in str(error.value)
     assert "\n" not in str(error.value)
     assert "hunter2" not in caplog.text

@@ -39,6 +39,9 @@ _GRAPH: Final = {"M": 18, "efConstruction": 240}
 _FULL: Final = re.compile(
     r"no space left|disk quota|quota exhausted|memory quota|quota exceeded", re.IGNORECASE
 )
+_TRIED: Final = re.compile(r"^failed to connect to all addresses.*: ")
+"""How gRPC begins: with every address that a name has, before why the last one did not answer."""
+
 _DIFFERS: Final = re.compile(r"\bdim\b|dimension", re.IGNORECASE)
 
 
@@ -126,6 +129,7 @@ class Engine:
             return StoreAway(f"{self.where} did not answer within {self._timeout:g} s")
         if _FULL.search(text):
             text = f"it has no room, give it more ({text})"
+        text = _TRIED.sub("no connection: ", text)
         return StoreAway(f"{self.where}: {text[:300]}")
 
     def _refusal(self, status: grpc.StatusCode | None, text: str) -> str | None:
