@@ -60,4 +60,6 @@ def test_at_the_mains_bulk_work_goes_on(laptop: House) -> None:
     house.wait(lambda status: any("battery" in one for one in status.degraded))
     os.unlink(house.base / "cable")
     house.signal(signal.SIGHUP)  # it looks at once; else at most half a minute later
+    # A sync that comes before that look is told of the battery, as it should be.
+    house.wait(lambda status: not any("battery" in one for one in status.degraded))
     house.assert_true()
