@@ -64,6 +64,8 @@ faults: .venv/installed
 # in a network namespace where there is loopback alone, and whatever was started ends with it.
 stores: .venv/stores
 	@$(BIN)/python tests/stores/alone.py $(BIN)/python -m pytest tests/stores
+	@$(BIN)/python tests/stores/alone.py $(BIN)/python tests/stores/beside_server.py \
+		$(BIN)/python -m pytest tests/system/test_store.py
 
 soak: .venv/installed
 	@$(BIN)/python tests/soak.py --minutes $(MINUTES)
