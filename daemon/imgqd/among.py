@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Collection, Sequence
 
 from imgqd.catalog import Reader
+from imgqd.gathering import as_developed, existing, foremost
 from imgqd.judge import BEST, NOTHING, Judge
 from imgqd.library import Library
 from imgqd.ranking import Hit, ranked
-from imgqd.search import Near, Wanted, as_developed, existing, foremost, nearest
+from imgqd.search import Near, Wanted, nearest
 
 
 async def judge_of(library: Library, wanted: Wanted) -> Judge:
@@ -51,11 +52,11 @@ def _judged(
         hits = [
             Hit(tuple(files[image]), None, 1.0, "filter") for image, _ in listed if image in files
         ]
-        return foremost(reader, wanted, hits)
+        return foremost(reader, wanted.files, hits)
     content = _scores(reader, wanted, sorted(seen))
     by_name = reader.named_among(wanted.text, sorted(named))
     content, by_name = as_developed(reader, content, by_name, files)
-    return foremost(reader, wanted, ranked(content, files, by_name, wanted.text, judge))
+    return foremost(reader, wanted.files, ranked(content, files, by_name, wanted.text, judge))
 
 
 def _scores(reader: Reader, wanted: Wanted, images: Sequence[int]) -> Near:

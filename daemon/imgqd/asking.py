@@ -80,22 +80,30 @@ class Asking:
             fold = line.query.fold or checked.flag(params, "fold")
             key = (line.typed, line.like, fold, everywhere, self._core.library.model_id)
             ranking = self._kept(key, offset, offset + limit)
+            is_new = ranking is None
             if ranking is None:
                 asked = self._asked(params) if everywhere else None
                 ranking = await self._ranking(line, key, offset + limit, asked)
             if ranking.others is None:
                 self._keep(key, ranking)
-                return await self._page(params, line, ranking, began)
+                is_there = is_new and not fold
+                return await self._page(params, line, ranking, began, is_there=is_there)
         # Outside of the turn: whoever waits for the store keeps nobody else waiting.
         ranking = await self._everywhere(line, ranking, ranking.others)
         self._keep(key, ranking)
         return await self._page(params, line, ranking, began)
 
     async def _page(
-        self, params: Params, line: Line, ranking: _Ranking, began: float
+        self,
+        params: Params,
+        line: Line,
+        ranking: _Ranking,
+        began: float,
+        *,
+        is_there: bool = False,
     ) -> dict[str, Any]:
         limit, offset = checked.page(params, self._core.settings.server.max_results)
-        answer = await search.page(ranking.hits, ranking.total, limit, offset)
+        answer = await search.page(ranking.hits, ranking.total, limit, offset, is_there=is_there)
         hits = answer.hits
         if not checked.flag(params, "all"):
             hits = hits[: max(0, answer.weak_from - offset)]
@@ -147,7 +155,7 @@ class Asking:
         if asked is not None:
             asked.begin(line, wanted, wide)
         try:
-            hits, total, judge = await search.everything(core.library, wanted, wide)
+            hits, total, judge = await search.everything(core.library, wanted, wide, most)
             if key[2]:
                 hits = await search.folded(core.library, wanted.sight, hits)
         except BaseException:

@@ -14,7 +14,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -247,7 +247,7 @@ def as_map(row: Row) -> dict[str, Any]:
         "format": row.format,
         "width": row.width,
         "height": row.height,
-        "metadata": asdict(row.metadata),
+        "metadata": row.metadata._asdict(),
     }
 
 

@@ -164,7 +164,7 @@ def merged(
     here = []
     for hit in hits:
         also = places.pop(hashes.get(hit.files[0].image, b""), ())
-        here.append(replace(hit, elsewhere=tuple(also)) if also else hit)
+        here.append(hit._replace(elsewhere=tuple(also)) if also else hit)
     far = [
         Hit(
             (),
@@ -188,8 +188,7 @@ async def looked_at(hits: Sequence[Hit], reach: Reach) -> list[Hit]:
     files = [place.found for hit in hits for place in hit.elsewhere]
     seen = iter(await reach.here(files))
     return [
-        replace(
-            hit,
+        hit._replace(
             elsewhere=tuple(
                 sorted(
                     (replace(place, is_here=next(seen)) for place in hit.elsewhere),

@@ -26,7 +26,7 @@ from typing import Any, Final
 from imgq import paths
 from imgqd import digests
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of this form. Grows with every change of what a folder holds or how it was made."""
 
 GRAPH: Final = "text.onnx"

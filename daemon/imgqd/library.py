@@ -93,6 +93,7 @@ class Library:
         self.sight: Sight | None = None
         """What answers; exchanged as a whole, in the writing thread."""
         self._written = 0
+        self._oldest: tuple[int, float | None] = (-1, None)
         self._matching: OrderedDict[Condition, tuple[int, NDArray[np.int64]]] = OrderedDict()
         self.damage: CatalogDamaged | None = None
         """What was found of the catalog's file that cannot be mended."""
@@ -155,6 +156,15 @@ class Library:
                 return question(reader)
 
         return await asyncio.to_thread(answer)
+
+    async def oldest_pending(self) -> float | None:
+        """Return when the oldest pending change was noticed, or None; asked once a change."""
+        written, oldest = self._oldest
+        if written != self._written:
+            written = self._written
+            oldest = await self.read(lambda reader: reader.oldest_pending())
+            self._oldest = written, oldest
+        return oldest
 
     async def matching(self, where: Condition) -> NDArray[np.int64]:
         """Return the ids of images that meet a condition, of some that are not live, too.

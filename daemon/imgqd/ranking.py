@@ -11,9 +11,8 @@ import os
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import Final
+from typing import Final, NamedTuple
 
 from imgqd.judge import Judge
 from imgqd.query import Sort
@@ -23,8 +22,7 @@ _SO: Final = 0.99
 """The relevance of a file that is called exactly what was asked."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """One place in the answer: a picture, all its files, and why it is there.
 
     `score` is the cosine, None for a file that was found by its name alone.

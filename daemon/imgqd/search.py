@@ -8,20 +8,20 @@ index searches within what they leave.
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from imgqd import duplicates
 from imgqd.catalog import Reader
+from imgqd.gathering import as_developed, existing, foremost
 from imgqd.index import Allowed, Index
 from imgqd.judge import BEST, NOTHING, Judge
 from imgqd.library import Library, Sight
 from imgqd.query import Sort
 from imgqd.query.sql import Condition
 from imgqd.ranking import Hit, ordered, ranked
-from imgqd.records import Found, Vector
+from imgqd.records import Vector
 
 _ALL: Final = 1000
 """Matches that are put into another order than the best first: the best of them are shown."""
@@ -79,32 +79,61 @@ class Answer:
 
 async def run(library: Library, wanted: Wanted, limit: int, offset: int) -> Answer:
     """Return the hits of a page."""
-    hits, total, _ = await everything(library, wanted, offset + limit)
-    return await page(hits, total, limit, offset)
-
-
-async def page(hits: Sequence[Hit], total: int, limit: int, offset: int) -> Answer:
-    """Return a page of a ranking, without what is gone from the disk by now."""
     most = offset + limit
-    shown = await asyncio.to_thread(existing, hits[: most + _SPARE], most)
+    hits, total, _ = await everything(library, wanted, most, most)
+    return await page(hits, total, limit, offset, is_there=True)
+
+
+async def page(
+    hits: Sequence[Hit], total: int, limit: int, offset: int, *, is_there: bool = False
+) -> Answer:
+    """Return a page of a ranking, without what is gone from the disk by now.
+
+    With `is_there` it was looked for a moment ago.
+    """
+    most = offset + limit
+    shown = list(hits[: most + _SPARE])
+    if not is_there:
+        shown = await asyncio.to_thread(existing, shown, most)
     weak = next((place for place, hit in enumerate(shown) if hit.relevance < 0.5), len(shown))
     return Answer(tuple(shown[offset:most]), weak, max(len(shown), total))
 
 
-async def everything(library: Library, wanted: Wanted, most: int) -> tuple[list[Hit], int, Judge]:
-    """Return so many hits at least, if there are, how many could have been found, and the judge."""
+async def everything(
+    library: Library, wanted: Wanted, most: int, shown: int = 0
+) -> tuple[list[Hit], int, Judge]:
+    """Return so many hits at least, if there are, how many could have been found, and the judge.
+
+    The first `shown` of them are on the disk. All in one go: each change of threads costs a
+    tenth of what a search does.
+    """
     if wanted.vector is None and not wanted.text:
         if wanted.looks:
             return [], 0, NOTHING  # no model answers, and no words that a name could hold
-        hits, total = await library.read(lambda reader: _listed(reader, wanted, most + _SPARE))
-        return hits, total, NOTHING
+        return await _looked_for(library, lambda r: _listed(r, wanted, most + _SPARE), shown)
     # Another order than the best first needs all matches before it can be made.
     count = (most if wanted.sort == _BY_RELEVANCE else max(most, _ALL)) + _SPARE
     if wanted.where is not None:
         found = await nearest(library, wanted, count)
-        return await library.read(lambda reader: _joined(reader, wanted, found, count))
-    # In one go: each change of threads costs a tenth of what the search does.
-    return await library.read(lambda reader: _joined(reader, wanted, _of_all(wanted, count), count))
+        return await _looked_for(library, lambda r: _joined(r, wanted, found, count), shown)
+    return await _looked_for(
+        library, lambda r: _joined(r, wanted, _of_all(wanted, count), count), shown
+    )
+
+
+async def _looked_for(
+    library: Library, question: Callable[[Reader], tuple[list[Hit], int, Judge]], shown: int
+) -> tuple[list[Hit], int, Judge]:
+    """Answer a question, and look for the first files of it, in a thread that may hang.
+
+    A disk that does not answer holds none of the catalog's connections up.
+    """
+
+    def both() -> tuple[list[Hit], int, Judge]:
+        hits, total, judge = library.ask(question)
+        return existing(hits, shown), total, judge
+
+    return await asyncio.to_thread(both)
 
 
 def _joined(
@@ -116,7 +145,7 @@ def _joined(
     images = {image for image, _ in near} | {one.image for one in named if one.image}
     files = reader.files_of(sorted(images))
     content, by_name = as_developed(reader, near, named, files)
-    hits = foremost(reader, wanted, ranked(content, files, by_name, wanted.text, judge))
+    hits = foremost(reader, wanted.files, ranked(content, files, by_name, wanted.text, judge))
     return ordered(hits, wanted.sort), max(total, len(hits)), judge
 
 
@@ -134,8 +163,7 @@ async def folded(library: Library, sight: Sight | None, hits: Sequence[Hit]) -> 
     prints, vectors = await library.read(read)
     groups = await asyncio.to_thread(lambda: duplicates.fold(hits, prints, vectors))
     return [
-        replace(
-            best,
+        best._replace(
             score=max(
                 (one.score for one in (best, *others) if one.score is not None), default=None
             ),
@@ -146,27 +174,12 @@ async def folded(library: Library, sight: Sight | None, hits: Sequence[Hit]) -> 
     ]
 
 
-def _listed(reader: Reader, wanted: Wanted, most: int) -> tuple[list[Hit], int]:
+def _listed(reader: Reader, wanted: Wanted, most: int) -> tuple[list[Hit], int, Judge]:
     """Return what meets the filters, or everything without any: all of it is meant as much."""
     images, total = reader.listed(wanted.where or _EVERYTHING, wanted.sort, most)
     files = reader.files_of(images)
     hits = [Hit(tuple(files[image]), None, 1.0, "filter") for image in images if image in files]
-    return foremost(reader, wanted, hits), total
-
-
-def foremost(reader: Reader, wanted: Wanted, hits: list[Hit]) -> list[Hit]:
-    """Let the file that meets the filters stand before others that show the same picture."""
-    several = sorted({hit.files[0].image for hit in hits if len(hit.files) > 1})
-    if wanted.files is None or not several:
-        return hits
-    meeting = reader.meeting(several, wanted.files)
-
-    def put_first(hit: Hit) -> Hit:
-        shown = hit.files[0].image  # a RAW file stays behind what was developed from it
-        files = sorted(hit.files, key=lambda one: (one.image != shown, one.path not in meeting))
-        return replace(hit, files=tuple(files))
-
-    return [put_first(hit) if len(hit.files) > 1 else hit for hit in hits]
+    return foremost(reader, wanted.files, hits), total, NOTHING
 
 
 async def nearest(library: Library, wanted: Wanted, count: int) -> tuple[Near, Judge, int]:
@@ -242,54 +255,3 @@ async def _nearest(
 
 def _search(index: Index, vector: Vector, count: int, allowed: Allowed | None) -> Near:
     return list(zip(*index.search(vector, count, allowed), strict=True))
-
-
-def as_developed(
-    reader: Reader,
-    content: Sequence[tuple[int, float]],
-    named: Sequence[Found],
-    files: dict[int, list[Found]],
-) -> tuple[list[tuple[int, float]], list[Found]]:
-    """Let a RAW file and the JPEG beside it be one: the JPEG, the other among its files."""
-    developed = reader.pairs(one for group in files.values() for one in group)
-    lacking = (developed.keys() | developed.values()) - files.keys()
-    files.update(reader.files_of(sorted(lacking)))
-    for raw, image in developed.items():
-        files[image] = [*files.get(image, []), *files.pop(raw, [])]
-    best: dict[int, float] = {}
-    for image, score in content:
-        key = developed.get(image, image)
-        best[key] = max(score, best.get(key, -1.0))
-    ranked = sorted(best.items(), key=lambda pair: -pair[1])
-    # By name, too, the JPEG stands for both.
-    return ranked, [
-        files[developed[one.image]][0] if one.image in developed else one for one in named
-    ]
-
-
-def existing(hits: Sequence[Hit], most: int) -> list[Hit]:
-    """Drop files that are gone from the disk: an answer leads to a file, whatever is pending.
-
-    What comes after so many hits that are there is not looked at: it is counted, not shown.
-    """
-    kept: list[Hit] = []
-    for place, hit in enumerate(hits):
-        if len(kept) == most:
-            return [*kept, *hits[place:]]
-        files = tuple(one for one in hit.files if _is_there(one.path))
-        if len(files) == len(hit.files) and not hit.near:
-            kept.append(hit)
-        elif files or hit.elsewhere:
-            near = tuple(one for one in hit.near if _is_there(one.path))
-            kept.append(replace(hit, files=files, near=near))
-    return kept
-
-
-def _is_there(path: bytes) -> bool:
-    try:
-        os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError:
-        return True  # in a folder that cannot be read it stays as it was last seen
-    return True

@@ -77,7 +77,7 @@ class Status:
     async def as_of(self) -> tuple[float, int]:
         """Return (time up to which the answers are complete, files that wait)."""
         under_way = self._freshness.oldest(None)
-        oldest = await self._library.read(lambda reader: reader.oldest_pending())
+        oldest = await self._library.oldest_pending()
         pending = 0 if oldest is None else await self._pending()
         unsettled = self._intake.unsettled
         # What was under way a moment ago may be in the catalog by now, unseen by that question.

@@ -122,7 +122,7 @@ class Desk:
                 self.core.asked.append(("search", arguments[1:]))
                 return self.core.answer.hits, self.core.answer.total, NOTHING
 
-            async def page(*arguments: Any) -> Answer:
+            async def page(*arguments: Any, **_: bool) -> Answer:
                 self.core.asked.append(("page", arguments[2:]))
                 return self.core.answer
 

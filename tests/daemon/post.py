@@ -85,8 +85,11 @@ class Books(Library):
         self.sight = Sight(model, number, index)
         self._changed.ring()
 
-    async def read(self, question: Callable[[Reader], T]) -> T:
+    def ask(self, question: Callable[[Reader], T]) -> T:
         return question(self.shelf.reader)
+
+    async def read(self, question: Callable[[Reader], T]) -> T:
+        return self.ask(question)
 
     async def write(self, action: Callable[[Writer], T]) -> T:
         return action(self.shelf.writer)

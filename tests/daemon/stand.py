@@ -45,7 +45,7 @@ class Books(Library):
         return question(self.shelf.reader)
 
     async def read(self, question: Callable[[Reader], T]) -> T:
-        return question(self.shelf.reader)
+        return self.ask(question)
 
     async def matching(self, where: Condition) -> NDArray[np.int64]:
         return self.shelf.reader.matching(where)

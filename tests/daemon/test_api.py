@@ -319,7 +319,7 @@ def test_shutdown_asks_the_daemon_to_stop(desk: Desk, monkeypatch: pytest.Monkey
 def test_the_time_of_a_photograph_says_where_it_is_from(
     said: Metadata, expected: tuple[float | None, int | None, str]
 ) -> None:
-    row = result(Hit((replace(found(b"/p/a.png"), metadata=said),), 0.3, 0.9, "content"))
+    row = result(Hit((found(b"/p/a.png")._replace(metadata=said),), 0.3, 0.9, "content"))
     at, offset, source = expected
     if at is None:  # by the clock of the machine that runs this
         at = datetime.fromisoformat("2023-07-14T18:20:05").timestamp()

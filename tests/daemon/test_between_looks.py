@@ -26,6 +26,9 @@ class Passing:
         self.freshness.release(self._ticket)
         return None
 
+    async def oldest_pending(self) -> float | None:
+        return await self.read(lambda reader: reader.oldest_pending())
+
 
 def test_a_sync_does_not_miss_what_arrives_between_its_two_looks() -> None:
     passing = Passing()

@@ -6,7 +6,7 @@ import itertools
 import math
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -36,7 +36,7 @@ class Hit:
 
 def found(number: int, width: int = 400, height: int = 300, **more: object) -> Found:
     one = Found(number, b"/p/%03d.jpg" % number, 1000, 5, "jpeg", width, height)
-    return replace(one, **more)  # type: ignore[arg-type]
+    return one._replace(**more)  # type: ignore[arg-type]
 
 
 def candidate(number: int, content: bytes, vector: Vector | None = ALIKE) -> Candidate:
@@ -166,8 +166,8 @@ def test_a_picture_without_a_print_is_folded_with_nothing() -> None:
 )
 def test_the_best_version_leads(better: dict[str, object], worse: dict[str, object]) -> None:
     print_ = prints.read(maker.of(drawing(0)))
-    good = Candidate(replace(found(1), **better), print_, None)  # type: ignore[arg-type]
-    bad = Candidate(replace(found(2), **worse), print_, None)  # type: ignore[arg-type]
+    good = Candidate(found(1)._replace(**better), print_, None)  # type: ignore[arg-type]
+    bad = Candidate(found(2)._replace(**worse), print_, None)  # type: ignore[arg-type]
     assert ids([good, bad], [0, 1]) == ids([good, bad], [1, 0]) == {(1, frozenset({2}))}
 
 
@@ -202,7 +202,7 @@ def test_who_is_near_to_two_that_lead_follows_the_better_one() -> None:
     steps = [synthetic(number, shaded(12.0 * number), None, 900 - number) for number in range(8)]
     far = next(number for number in range(8) if not are_near(steps[0], steps[number]))
     best, between, other = steps[0], steps[far - 1], steps[far]
-    between = Candidate(replace(between.best, width=1, height=1), between.print, None)
+    between = Candidate(between.best._replace(width=1, height=1), between.print, None)
     for each, code in ((best, 1), (between, 0), (other, 0)):
         object.__setattr__(each, "code", code)
     assert ids([other, between, best], range(3)) == {

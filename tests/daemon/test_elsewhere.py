@@ -17,6 +17,7 @@ import pytest
 from imgqd import reach
 from imgqd.carrier import Trouble
 from imgqd.elsewhere import MISSING, Asked, Others, looked_at, merged
+from imgqd.gathering import existing
 from imgqd.judge import Judge
 from imgqd.meaning import Line
 from imgqd.query import Sort, parse
@@ -24,7 +25,7 @@ from imgqd.ranking import Hit
 from imgqd.reach import Reach
 from imgqd.records import Elsewhere, Found, Vector
 from imgqd.results import result
-from imgqd.search import Wanted, existing
+from imgqd.search import Wanted
 
 BEST = Sort("relevance")
 JUDGE = Judge(0.5, 0.1, np.empty(0), np.empty(0))

@@ -35,7 +35,7 @@ HOMES = {
     "defusedxml": {"decoder/xmp"},
     "exifread": {"decoder/exif"},
     "pyseccomp": {"decoder/sandbox"},
-    "torch": {"towers", "making", "accelerator", "tracing"},
+    "torch": {"towers", "making", "accelerator", "attention", "tracing"},
     "open_clip": {"towers", "making", "tracing"},
     "onnx": {"tracing"},
     "onnxruntime": {"light", "tracing"},

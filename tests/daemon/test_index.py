@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon.shelf import unit
-from imgqd.index import Exact, Ids, Index, sample
+from imgqd.index import Allowed, Exact, Ids, Index, sample
+from imgqd.index.exact import Scores
 from imgqd.index.sample import Sample
 from imgqd.records import Vector
 
@@ -73,10 +74,52 @@ def test_any_order_of_changes_agrees_with_plain_arithmetic(
             index.remove(images)
             truth = {key: row for key, row in truth.items() if key not in images}
         else:
-            check(index, truth, vectors(seed, 1)[0], seed % 12 + 1)
+            # Two queries over and over: what is kept of an answer must not outlive a change.
+            check(index, truth, vectors(seed % 2, 1)[0], 3 * (seed % 4) + 1)
         assert len(index) == len(truth)
         assert all((image in index) == (image in truth) for image in range(32))
     check(index, truth, vectors(7, 1)[0], 40)
+
+
+class Counting(Exact):
+    """Counts how often it is searched."""
+
+    searched = 0
+
+    def search(self, query: Vector, count: int, allowed: Allowed | None) -> tuple[Ids, Scores]:
+        self.searched += 1
+        return super().search(query, count, allowed)
+
+
+def test_an_answer_is_kept_until_anything_changes() -> None:
+    form = Counting(DIM)
+    index = Index(DIM, form)
+    index.add([1, 2], vectors(1, 2))
+    query = vectors(2, 1)[0]
+    first = index.search(query, 5)
+    assert index.search(query, 5) == first
+    assert form.searched == 1
+    index.search(query, 4)
+    index.search(query, 5, Allowed(np.array([1])))
+    assert form.searched == 3, "another question"
+    index.add([3], query[None])
+    assert index.search(query, 5)[0][0] == 3
+    index.remove([3])
+    assert index.search(query, 5) == first
+    other = Exact(DIM)
+    other.add(np.array([7]), query[None])
+    index.exchange(other)
+    assert index.search(query, 5)[0] == [7]
+
+
+def test_no_more_answers_are_kept_than_a_person_goes_back_to() -> None:
+    form = Counting(DIM)
+    index = Index(DIM, form)
+    index.add([1, 2], vectors(1, 2))
+    for query in vectors(3, 200):
+        index.search(query, 5)
+    index.search(vectors(3, 200)[0], 5)
+    assert form.searched == 201
 
 
 def test_an_empty_index_answers_nothing() -> None:

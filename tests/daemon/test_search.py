@@ -39,8 +39,11 @@ class Books(Library):
             index.add(images, vectors)
         self.sight = Sight(MODEL, shelf.model, index) if indexed else None
 
-    async def read(self, question: Callable[[Reader], T]) -> T:
+    def ask(self, question: Callable[[Reader], T]) -> T:
         return question(self.shelf.reader)
+
+    async def read(self, question: Callable[[Reader], T]) -> T:
+        return self.ask(question)
 
     async def matching(self, where: Condition) -> NDArray[np.int64]:
         return self.shelf.reader.matching(where)
@@ -215,7 +218,7 @@ def test_what_may_not_be_looked_at_stays_and_what_is_gone_does_not(
     def refuse(path: bytes) -> None:
         raise error(path)
 
-    monkeypatch.setattr("imgqd.search.os.lstat", refuse)
+    monkeypatch.setattr("imgqd.gathering.os.lstat", refuse)
     assert bool(ask(shelf, vector_of(b"a")).hits) is stays
 
 

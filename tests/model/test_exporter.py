@@ -17,7 +17,7 @@ import safetensors.torch
 import torch
 from numpy.typing import NDArray
 
-from imgqd import exports, presets, weights
+from imgqd import attention, exports, presets, weights
 from imgqd.everyday import PHRASES
 from imgqd.light import Light
 from model.test_tokens import ODD
@@ -49,6 +49,17 @@ def small(folder: Path, *, custom: bool = False, **text: Any) -> str:
     described = {"model_cfg": {**config, "custom_text": custom}, "preprocess_cfg": PREPROCESS}
     (folder / "open_clip_config.json").write_text(json.dumps(described))
     return f"local-dir:{folder}"
+
+
+@pytest.mark.parametrize("length", [2, 9, 16])
+def test_a_layer_in_fewer_steps_says_what_it_said(length: int) -> None:
+    whole = torch.nn.MultiheadAttention(64, 4, batch_first=True)
+    torch.nn.init.normal_(whole.in_proj_bias)  # torch begins with zeros
+    x, mask = torch.randn(1, length, 64), torch.full((length, length), -torch.inf).triu(1)
+    with torch.no_grad():
+        known, _ = whole(x, x, x, need_weights=False, attn_mask=mask)
+        ours, _ = attention.Attention(whole)(x, x, x, need_weights=False, attn_mask=mask)
+    assert torch.allclose(ours, known, atol=1e-5)
 
 
 class Exporter:

@@ -7,6 +7,7 @@ else; every method holds it for its call of the form.
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Final, Protocol
 
@@ -22,6 +23,10 @@ from imgqd.records import Vector
 
 _ASK_AGAIN: Final = 20
 """Background queries are asked anew (tens of milliseconds) once so small a part is new."""
+
+
+_ANSWERS: Final = 64
+"""Answers that are kept until anything changes, 5 KB each: typing goes back to what was asked."""
 
 
 class Form(Protocol):
@@ -81,6 +86,7 @@ class Index:
         self._since_asked = 0
         self._phrases = np.empty((0, dim), np.float32)
         self._behind: tuple[Backdrop | None, Backdrop | None] | None = None
+        self._answers: OrderedDict[tuple[bytes, int], tuple[Ids, Scores]] = OrderedDict()
 
     def __len__(self) -> int:
         with self._lock:
@@ -100,12 +106,14 @@ class Index:
         with self._lock:
             before, self._form = self._form, form
             self.doubted = False
+            self._answers.clear()
         del before  # outside the lock: to free a gigabyte takes a while
 
     def add(self, images: Sequence[int], vectors: Vector) -> None:
         """Add vectors (shape (n, dim), unit length); an id that is in already is replaced."""
         with self._lock:
             self._form.add(np.asarray(images, np.int64), vectors)
+            self._answers.clear()
             self._since_sample += len(images)
             self._since_asked += len(images)
 
@@ -113,6 +121,7 @@ class Index:
         """Remove vectors; ids that are not in are ignored."""
         with self._lock:
             gone = self._form.remove(np.asarray(images, np.int64))
+            self._answers.clear()
             self._since_sample += gone
             self._since_asked += gone
 
@@ -123,8 +132,16 @@ class Index:
 
         With `allowed` only of these images; the work is then in proportion to their number.
         """
+        key = (query.tobytes(), count)
         with self._lock:
-            ids, scores = self._form.search(query, count, allowed)
+            known = self._answers.get(key) if allowed is None else None
+            ids, scores = known or self._form.search(query, count, allowed)
+            # What a form finds lost it says to whoever asks next: such answers are not kept.
+            if allowed is None and not self._form.unsound:
+                self._answers[key] = ids, scores
+                self._answers.move_to_end(key)
+                if len(self._answers) > _ANSWERS:
+                    self._answers.popitem(last=False)
         return ids.tolist(), scores.tolist()
 
     def some(self, query: Vector, count: int) -> list[int]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from imgqd.query import milvus
@@ -153,7 +153,7 @@ def _said(row: Row) -> str:
         "width": row.width,
         "height": row.height,
         "added": row.added,
-        "metadata": asdict(row.metadata),
+        "metadata": row.metadata._asdict(),
         "is_duplicate": row.is_duplicate,
     }
     text = json.dumps(held, ensure_ascii=False, separators=(",", ":"))
@@ -180,16 +180,16 @@ def _smaller(row: Row) -> Iterator[Row]:
         yield row
     while row.metadata.keywords:
         half = row.metadata.keywords[: len(row.metadata.keywords) // 2]
-        row = replace(row, metadata=replace(row.metadata, keywords=half))
+        row = replace(row, metadata=row.metadata._replace(keywords=half))
         yield row
-    yield replace(row, metadata=replace(row.metadata, title=None, description=None))
+    yield replace(row, metadata=row.metadata._replace(title=None, description=None))
 
 
 def _abridged(facts: Metadata) -> Metadata:
     """Return metadata without the rest of texts that no camera and no person wrote."""
     told = (facts.camera, facts.lens, facts.title, facts.description)
     camera, lens, title, description = (text and text[:_LETTERS] for text in told)
-    return replace(facts, camera=camera, lens=lens, title=title, description=description)
+    return facts._replace(camera=camera, lens=lens, title=title, description=description)
 
 
 def _folders(row: Row) -> Iterator[bytes]:
