@@ -124,21 +124,25 @@ def distinct(queries: NDArray[np.float32]) -> NDArray[np.float32]:
     return queries[kept]
 
 
-def backdrop(asked: Sequence[Scores]) -> Backdrop | None:
-    """Return what background queries meet, by the scores of each over the sample."""
-    if not asked or min(len(scores) for scores in asked) < 2:
+def backdrop(asked: NDArray[np.float32]) -> Backdrop | None:
+    """Return what background queries meet, by the scores of each (a row) over the sample.
+
+    All of them at once: one by one they take ten times as long, while somebody waits.
+    """
+    if min(asked.shape) < 1 or asked.shape[1] < 2:
         return None
-    middle, deviation = np.median([_bulk(scores) for scores in asked], axis=0)
+    ranked = np.sort(asked, axis=1).astype(np.float64)
+    middle, deviation = (float(np.median(one)) for one in _bulk(ranked))
     if deviation < 1e-9:
         return None
     assumed = middle + _FAR * deviation
-    breaks = [found for scores in asked if (found := _break(scores)) is not None]
+    breaks = _breaks(ranked)
     # Between an assumption and what is seen, as breaks become more than a few.
     weight = len(breaks) / (len(breaks) + _DOUBT)
-    seen = float(np.quantile(breaks, _BREAKS)) if breaks else assumed
+    seen = float(np.quantile(breaks, _BREAKS)) if len(breaks) else assumed
     level = weight * seen + (1 - weight) * assumed
-    tail, scale = np.median([_tail(scores, level) for scores in asked], axis=0)
-    return Backdrop(float(level), float(tail), max(float(scale), 0.05 * float(deviation)))
+    tail, scale = (float(np.median(one)) for one in _tails(ranked, level))
+    return Backdrop(level, tail, max(scale, 0.05 * deviation))
 
 
 def blend(words: Backdrop | None, picture: Backdrop | None, pictured: float) -> Backdrop | None:
@@ -158,7 +162,7 @@ def judge(sample: Scores, best: Sequence[float], count: int, behind: Backdrop | 
         return NOTHING
     if behind is None:
         return _alone(sample)
-    tail, _ = _tail(sample, behind.level)
+    [tail], _ = _tails(np.sort(sample)[None].astype(np.float64), behind.level)
     belief = _OWN * len(sample) / (len(sample) + _MANY)
     level = behind.level + belief * (tail - behind.tail)
     scores = np.asarray(best[:BEST], np.float64)
@@ -178,36 +182,51 @@ def _alone(sample: Scores) -> Judge:
     return Judge(level, deviation / 2, np.empty(0), np.empty(0))
 
 
-def _bulk(scores: Scores) -> tuple[float, float]:
+Ranked = NDArray[np.float64]
+"""Scores of some queries, a row each, ascending."""
+
+
+def _quantile(ranked: Ranked, share: float, counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return a quantile of the first so many (one or more) of each row, as NumPy's linear one."""
+    places = (counts - 1) * share
+    low = places.astype(np.int64)
+    rows = np.arange(len(ranked))
+    below, above = ranked[rows, low], ranked[rows, np.minimum(low + 1, counts - 1)]
+    found: NDArray[np.float64] = below + (above - below) * (places - low)
+    return found
+
+
+def _bulk(ranked: Ranked) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return middle and deviation of scores of which some are matches, which widen neither."""
-    middle, high = np.quantile(scores, (0.5, 0.8))
+    counts = np.full(len(ranked), ranked.shape[1])
+    middle = _quantile(ranked, 0.5, counts)
     # 0.84: the standard normal's quantile of 80 %.
-    return float(middle), float(high - middle) / 0.84
+    return middle, (_quantile(ranked, 0.8, counts) - middle) / 0.84
 
 
-def _break(scores: Scores) -> float | None:
-    """Return the middle of the widest break in the best scores, None where none is clear.
+def _breaks(ranked: Ranked) -> NDArray[np.float64]:
+    """Return the middles of the widest breaks in the best scores, of queries that have a clear one.
 
     The spacing below the k-th best times k is the same on average for every k in a
     smooth tail; so ten matches need less of a break to be seen than one.
     """
-    ranks = min(_RANKS, len(scores) // 10)
+    ranks = min(_RANKS, ranked.shape[1] // 10)
     if ranks < 2:
-        return None
-    best = np.sort(scores)[::-1][: ranks + 1]
-    spacings = (best[:-1] - best[1:]) * np.arange(1, ranks + 1)
-    usual = float(np.median(spacings)) / math.log(2)
-    widest = int(spacings.argmax())
-    if spacings[widest] <= _CLEAR * usual:
-        return None
-    return float(best[widest] + best[widest + 1]) / 2
+        return np.empty(0)
+    best = ranked[:, ::-1][:, : ranks + 1]
+    spacings = (best[:, :-1] - best[:, 1:]) * np.arange(1, ranks + 1)
+    usual = np.median(spacings, axis=1) / math.log(2)
+    rows, widest = np.arange(len(ranked)), spacings.argmax(axis=1)
+    middles = (best[rows, widest] + best[rows, widest + 1]) / 2
+    found: NDArray[np.float64] = middles[spacings[rows, widest] > _CLEAR * usual]
+    return found
 
 
-def _tail(scores: Scores, level: float) -> tuple[float, float]:
-    """Return where the tail of unrelated pictures begins, and its mean excess."""
-    unrelated = scores[scores < level]
-    if len(unrelated) == 0:
-        return level, 0.0
-    start = float(np.quantile(unrelated, 1 - _TAIL))
-    beyond = unrelated[unrelated > start]
-    return start, float(beyond.mean()) - start if len(beyond) else 0.0
+def _tails(ranked: Ranked, level: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return where the tails of unrelated pictures begin, and their mean excesses."""
+    counts = (ranked < level).sum(axis=1)
+    starts = np.where(counts, _quantile(ranked, 1 - _TAIL, np.maximum(1, counts)), level)
+    beyond = (ranked > starts[:, None]) & (np.arange(ranked.shape[1]) < counts[:, None])
+    many = beyond.sum(axis=1)
+    means = np.where(beyond, ranked, 0).sum(axis=1) / np.maximum(1, many)
+    return starts, np.where(many, means - starts, 0)

@@ -27,7 +27,7 @@ def library(seed: int, count: int, matches: int = 0, deviation: float = 0.1) -> 
 def behind(count: int = 2000, deviation: float = 0.1) -> Backdrop:
     """Thirty background queries, of which every other one has some matches."""
     asked = [library(100 + n, count, count // 100 * (n % 2), deviation) for n in range(30)]
-    found = backdrop(asked)
+    found = backdrop(np.stack(asked))
     assert found is not None
     return found
 
@@ -51,7 +51,7 @@ def test_relevance_lies_between_0_and_1_and_never_falls_as_the_score_rises(
     sample: list[float], asked: list[float], count: int, one: float, other: float
 ) -> None:
     scores = np.array(sample, np.float32)
-    some = backdrop([np.array(asked, np.float32)])
+    some = backdrop(np.array([asked], np.float32))
     judge = module.judge(scores, sorted(sample, reverse=True), count, some)
     low, high = sorted((one, other))
     assert 0 <= judge.relevance(low) <= judge.relevance(high) <= 1
@@ -99,7 +99,7 @@ def test_the_level_lies_between_matches_and_the_rest_where_background_queries_sh
 
 
 def test_without_a_match_to_see_the_level_is_about_where_one_of_two_thousand_lies() -> None:
-    found = backdrop([library(n, 2000) for n in range(30)])
+    found = backdrop(np.stack([library(n, 2000) for n in range(30)]))
     assert found is not None
     assert found.level == pytest.approx(0.33, abs=0.05)
 
@@ -108,7 +108,7 @@ def test_one_match_far_above_the_others_does_not_make_rest_of_them() -> None:
     asked = [library(n, 2000) for n in range(30)]
     for scores in asked:
         scores[:11] = [0.8, *np.linspace(0.45, 0.47, 10)]
-    found = backdrop(asked)
+    found = backdrop(np.stack(asked))
     assert found is not None
     assert found.level < 0.45
 
@@ -164,9 +164,52 @@ def test_where_nothing_can_be_judged_all_may_match(sample: list[float]) -> None:
 
 
 def test_background_queries_that_tell_nothing_are_none() -> None:
-    assert backdrop([]) is None
-    assert backdrop([np.array([0.5], np.float32)]) is None
-    assert backdrop([np.full(100, 0.2, np.float32)]) is None
+    assert backdrop(np.empty((0, 100), np.float32)) is None
+    assert backdrop(np.empty((5, 0), np.float32)) is None
+    assert backdrop(np.array([[0.5]], np.float32)) is None
+    assert backdrop(np.full((1, 100), 0.2, np.float32)) is None
+
+
+def one_by_one(asked: list[Scores], level: float) -> tuple[list[float], list[float], list[float]]:
+    """Return tails' beginnings, their mean excesses and the clear breaks, as the page has them."""
+    starts, means, breaks = [], [], []
+    for scores in asked:
+        unrelated = scores[scores < level].astype(np.float64)
+        start = float(np.quantile(unrelated, 0.98)) if len(unrelated) else level
+        beyond = unrelated[unrelated > start]
+        starts.append(start)
+        means.append(float(beyond.mean()) - start if len(beyond) else 0.0)
+        best = np.sort(scores.astype(np.float64))[::-1]
+        ranks = min(128, len(scores) // 10)
+        spacings = [(best[k] - best[k + 1]) * (k + 1) for k in range(ranks)]
+        if ranks >= 2 and max(spacings) > 8 * np.median(spacings) / np.log(2):
+            place = int(np.argmax(spacings))
+            breaks.append(float(best[place] + best[place + 1]) / 2)
+    return starts, means, breaks
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(10, 300),
+    st.lists(st.tuples(st.integers(0, 99), st.integers(0, 9)), min_size=1, max_size=6),
+    st.sampled_from([2, 100, 10_000]),
+    st.floats(-0.5, 1, width=32),
+)
+def test_all_queries_at_once_meet_what_each_of_them_meets(
+    count: int, queries: list[tuple[int, int]], steps: int, level: float
+) -> None:
+    # In steps, so that scores are alike.
+    drawn = [library(seed, count, many) for seed, many in queries]
+    asked = [(np.round(one * steps) / steps).astype(np.float32) for one in drawn]
+    ranked = np.sort(np.stack(asked), axis=1).astype(np.float64)
+    starts, means = module._tails(ranked, level)
+    known = one_by_one(asked, level)
+    assert starts == pytest.approx(known[0])
+    assert means == pytest.approx(known[1])
+    assert module._breaks(ranked) == pytest.approx(known[2])
+    middle, deviation = module._bulk(ranked)
+    assert middle == pytest.approx([float(np.median(one)) for one in asked])
+    assert middle + 0.84 * deviation == pytest.approx([np.quantile(one, 0.8) for one in asked])
 
 
 def test_a_query_of_words_and_a_picture_is_judged_between_the_two() -> None:

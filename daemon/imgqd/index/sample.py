@@ -38,13 +38,13 @@ class Sample:
 
     def behind(self, phrases: Vector) -> tuple[Backdrop | None, Backdrop | None]:
         """Return what words, and what pictures, meet in the sample."""
-        words = judge.backdrop(list(phrases @ self.vectors.T))
+        few = self.vectors[:_ASKING]
+        scores = few @ self.vectors.T
         # A picture is no answer to itself.
-        pictures = [
-            np.delete(row, place)
-            for place, row in enumerate(self.vectors[:_ASKING] @ self.vectors.T)
-        ]
-        return words, judge.backdrop(pictures)
+        others = np.ones(scores.shape, np.bool_)
+        np.fill_diagonal(others, val=False)
+        pictures = scores[others].reshape(len(few), max(0, len(self.vectors) - 1))
+        return judge.backdrop(phrases @ self.vectors.T), judge.backdrop(pictures)
 
 
 def taken(ids: Ids, vectors: Callable[[Ids], Vector], before: Sample) -> Sample:
