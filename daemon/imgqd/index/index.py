@@ -25,6 +25,9 @@ _ASK_AGAIN: Final = 20
 """Background queries are asked anew (tens of milliseconds) once so small a part is new."""
 
 
+_LARGE: Final = 50_000
+"""To list so many takes memory that is worth a millisecond of giving it back."""
+
 _ANSWERS: Final = 64
 """Answers that are kept until anything changes, 5 KB each: typing goes back to what was asked."""
 
@@ -197,7 +200,8 @@ class Index:
         if self._since_sample <= held // 100 and len(self._sample.ids):
             return
         self._sample = sample.taken(self._form.ids(), self._form.vectors, self._sample)
-        machine.give_memory_back()
+        if held > _LARGE:
+            machine.give_memory_back()
         self._since_sample = 0
         if self._since_asked > held // _ASK_AGAIN:
             self._behind = None
