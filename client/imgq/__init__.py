@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # typing's own costs more than a search has time for: see records
 if TYPE_CHECKING:
+    from typing import Any
+
     from imgq.async_client import AsyncClient
     from imgq.client import Client
 

@@ -8,10 +8,14 @@ What a newer daemon says beside that is kept where there is a place for it
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
-
 from imgq.protocol import path_bytes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, NamedTuple
+else:
+    from imgq.records import NamedTuple
 
 _MATCH_FIELDS = frozenset({"path", "score", "relevance", "image_id"})
 

@@ -7,16 +7,24 @@ started for every search. The other calls are in `calls`.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from typing import Any, Generic, NamedTuple, TypeVar
 
 from imgq import paths
 from imgq.answers import SearchAnswer
 from imgq.errors import Unreachable, Usage
 from imgq.protocol import wire_path
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any, Generic, NamedTuple, TypeVar
+
+    Answer = TypeVar("Answer")
+else:
+    from imgq.records import Generic, NamedTuple
+
+    Answer = object
+
 AnyPath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
-Answer = TypeVar("Answer")
 
 SYNC_TIMEOUT_S = 30.0
 """How long the daemon waits for a sync when it is not told."""

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from imgq import calls
 from imgq.answers import Matches
@@ -16,8 +16,10 @@ from imgq.asking import AnyPath, Call
 from imgq.errors import HungUp, Refused
 from imgq.model_reports import Pulled
 from imgq.reports import Status
-from imgq.searching import Answer, Searcher, asks
+from imgq.searching import Searcher, asks
 from imgq.store_reports import Verified
+
+Answer = TypeVar("Answer")
 
 # A gigabyte of weights may stall for a while on a bad line; any news sets it anew.
 _PULL_SILENCE_S = 600.0

@@ -1,70 +1,20 @@
-"""What every command line of ours shares: one-line errors, exit statuses, a quiet end."""
+"""What every program of ours shares: exit statuses, a quiet end, and a quick one."""
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
-from typing import NoReturn
 
-from imgq import durations
-from imgq.errors import ImgqError, Usage
+from imgq.errors import ImgqError
 from imgq.screen import say
 from imgq.text import readable
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import NoReturn
+
 INTERRUPTED = 130
-_HELP_COLUMNS = 80
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line, and which takes no half-written options."""
-
-    def __init__(
-        self, *, prog: str, usage: str = "", description: str = "", epilog: str = ""
-    ) -> None:
-        super().__init__(
-            prog=prog,
-            usage=usage or None,
-            description=description,
-            epilog=epilog,
-            allow_abbrev=False,
-            formatter_class=_formatter,
-        )
-
-    def error(self, message: str) -> NoReturn:
-        """Raise Usage instead of printing the usage and leaving."""
-        raise Usage(f"{message}: see {self.prog} --help")
-
-
-class Version(argparse.Action):
-    """Prints the version; finding it out is too slow for every start."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,  # noqa: ARG002 - argparse's signature
-        values: str | Sequence[object] | None,  # noqa: ARG002
-        option_string: str | None = None,  # noqa: ARG002
-    ) -> NoReturn:
-        """Print the version and leave."""
-        from importlib.metadata import version  # noqa: PLC0415
-
-        sys.stdout.write(f"{parser.prog} {version('imgq')}\n")
-        parser.exit()
-
-
-def _formatter(prog: str) -> argparse.HelpFormatter:
-    # Without a width argparse imports shutil, and with it three compressors, at every start.
-    return argparse.RawDescriptionHelpFormatter(prog, width=_HELP_COLUMNS)
-
-
-def duration(text: str) -> float:
-    """Read a duration from the command line."""
-    try:
-        return durations.parse(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def run(program: str, body: Callable[[], int]) -> int:
@@ -87,6 +37,21 @@ def run(program: str, body: Callable[[], int]) -> int:
         say(program, readable(f"{error}: nothing more was written"))
         return 1
     return status
+
+
+def leave(status: int) -> NoReturn:
+    """End the process with a status, at once.
+
+    The interpreter's own end takes every module apart, one by one, which is a tenth of the time
+    of a search. Nothing here waits for it: whatever was opened is the kernel's to close, and a
+    program that has something to do at the end does not end with this.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        try:  # noqa: SIM105 - contextlib takes longer to import
+            stream.flush()
+        except (OSError, ValueError):
+            pass  # said by `run` already, where there was anything to say
+    os._exit(status)
 
 
 def _body(body: Callable[[], int]) -> int:

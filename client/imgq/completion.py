@@ -6,7 +6,6 @@ those of docs/search.md; a test holds them to the daemon's table.
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -14,6 +13,7 @@ from typing import Final
 
 from imgq.calls import roots
 from imgq.errors import ImgqError, Usage
+from imgq.options import parser
 from imgq.searching import Searcher
 
 _PATIENCE_S: Final = 1.0
@@ -94,7 +94,7 @@ complete -c imgq -a '(__imgq_complete)'
 }
 
 
-def run(asked: str, arguments: Sequence[str], parser: argparse.ArgumentParser) -> int:
+def run(asked: str, arguments: Sequence[str]) -> int:
     """Print a shell's part, or what a word may become, one a line."""
     if asked == "--completion":
         script = _SHELLS.get(arguments[0]) if len(arguments) == 1 else None
@@ -103,14 +103,14 @@ def run(asked: str, arguments: Sequence[str], parser: argparse.ArgumentParser) -
         sys.stdout.write(script.removeprefix("\n"))
         return 0
     before, word = arguments[0] if len(arguments) > 1 else "", arguments[-1] if arguments else ""
-    for one in candidates(before, word, parser):
+    for one in candidates(before, word):
         sys.stdout.buffer.write(os.fsencode(one) + b"\n")
     return 0
 
 
-def candidates(before: str, word: str, parser: argparse.ArgumentParser) -> list[str]:
+def candidates(before: str, word: str) -> list[str]:
     """Return what a word may become after another; nothing where the shell knows files better."""
-    actions = parser._actions  # noqa: SLF001 - argparse has no other way
+    actions = parser()._actions  # noqa: SLF001 - argparse has no other way
     options = [one for action in actions for one in action.option_strings]
     takes = [one for action in actions if action.nargs != 0 for one in action.option_strings]
     if before == "--completion":

@@ -9,14 +9,23 @@ comes too late would be taken for the next one's. A connection belongs to one th
 
 from __future__ import annotations
 
-import socket
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
-from typing import Any
 
 from imgq import protocol
 from imgq.errors import HungUp, NotRunning, Refused, Unreachable
+
+try:
+    # What `socket` is made of, and all that is needed of it. The module itself turns hundreds of
+    # constants into enumerations first, which takes longer than the answer does.
+    import _socket as socket
+except ImportError:
+    import socket  # type: ignore[no-redef]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
 
 CHUNK = 1 << 16
 # A status event replaces the one before it: whoever lags this far behind wants the newest.

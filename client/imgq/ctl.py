@@ -10,10 +10,11 @@ from dataclasses import asdict
 from imgq import ctl_models, ctl_store, paths
 from imgq.asking import SYNC_TIMEOUT_S
 from imgq.client import Client
-from imgq.command import Parser, Version, duration, run
+from imgq.command import run
 from imgq.durations import spoken
 from imgq.errors import NotRunning
 from imgq.following import Follower
+from imgq.parsing import Parser, Version, duration
 from imgq.put import put, put_json
 from imgq.screen import Screen, say, screen_of
 from imgq.summary import root_lines, status_lines, why_sentence

@@ -7,9 +7,9 @@ from argparse import Namespace
 from collections.abc import Callable
 
 from imgq.client import Client
-from imgq.command import Parser
 from imgq.following import Follower
 from imgq.model_reports import ModelChoice, Models, Pulled
+from imgq.parsing import Parser
 from imgq.progress import size
 from imgq.put import put, put_json
 from imgq.reports import Status

@@ -6,9 +6,9 @@ import sys
 from argparse import Namespace
 
 from imgq.client import Client
-from imgq.command import Parser
 from imgq.errors import ImgqError, Usage
 from imgq.following import Follower
+from imgq.parsing import Parser
 from imgq.progress import store_progress
 from imgq.put import put, put_json
 from imgq.reports import Status

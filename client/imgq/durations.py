@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 _SECONDS = {
     "ms": 0.001,
     "s": 1.0,
@@ -24,8 +22,9 @@ def parse(text: str) -> float:
 
     Raises ValueError with what is allowed.
     """
+    import re  # noqa: PLC0415 - most that import this read no duration
+
     text = text.strip()
-    # Compiled when first used: most starts of a command line read no duration.
     if re.fullmatch(_BARE, text, re.ASCII):
         return float(text)
     seconds, place = 0.0, 0

@@ -12,7 +12,9 @@ Every message is one line that says what is wrong and what to do about it:
 
 from __future__ import annotations
 
-from typing import ClassVar
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import ClassVar
 
 
 class ImgqError(Exception):

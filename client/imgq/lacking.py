@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
-from imgq.durations import spoken
 from imgq.text import counted
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Final
+
     from imgq.answers import SearchAnswer
 
 # An answer this old would surprise somebody who has just saved a picture.
@@ -22,5 +22,7 @@ def lacking(answer: SearchAnswer, now: float) -> str:
     if answer.as_of <= 0:
         return "pictures may be missing, as the folders were not looked through yet"
     if now - answer.as_of > _STALE_S:
+        from imgq.durations import spoken  # noqa: PLC0415 - few answers are that old
+
         return f"changes of the last {spoken(now - answer.as_of)} may be missing"
     return ""

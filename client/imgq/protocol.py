@@ -13,9 +13,13 @@ imgq's params are one map in the array's only place.
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
-
 import msgpack
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Final, NamedTuple
+else:
+    from imgq.records import NamedTuple
 
 VERSION: Final = 1
 """The protocol's number, as `hello` reports it."""

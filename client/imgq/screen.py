@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import NamedTuple, TextIO
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NamedTuple, TextIO
+else:
+    from imgq.records import NamedTuple
 
 _PLAIN_COLUMNS = 80
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import Concatenate, ParamSpec, Self, TypeVar
 
 from imgq import asking, paths
-from imgq.asking import AnyPath, Call
 from imgq.connection import Connection
 
-Answer = TypeVar("Answer")
-Asked = ParamSpec("Asked")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Concatenate, ParamSpec, Self, TypeVar
+
+    from imgq.asking import AnyPath, Call
+
+    Answer = TypeVar("Answer")
+    Asked = ParamSpec("Asked")
 
 
 def asks(make: Callable[Asked, Call[Answer]]) -> Callable[Concatenate[Searcher, Asked], Answer]:

@@ -7,14 +7,17 @@ import select
 import signal
 import sys
 import threading
-from argparse import Namespace
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from imgq.answers import Match, Matches
 from imgq.jsonlines import match_line
 from imgq.matches import CursorFile, follow
 from imgq.screen import say, screen_of
 from imgq.terminal import reading, row
+
+if TYPE_CHECKING:
+    from imgq.cli import Options
 
 _RANKS = 3
 
@@ -23,7 +26,7 @@ class _ReaderLeft(BaseException):
     """Nobody reads what is printed. No OSError: that would be taken for the socket's."""
 
 
-def run(program: str, query: str, options: Namespace) -> int:
+def run(program: str, query: str, options: Options) -> int:
     """Print matches for ever; ends by an exception only."""
     kept = None if options.cursor is None else CursorFile(options.cursor)
     cursor = None if kept is None else kept.read()
@@ -40,7 +43,7 @@ def run(program: str, query: str, options: Namespace) -> int:
 
 
 def _print(
-    program: str, events: Iterator[Matches], kept: CursorFile | None, options: Namespace
+    program: str, events: Iterator[Matches], kept: CursorFile | None, options: Options
 ) -> int:
     printed = 0
     said = False
@@ -60,7 +63,7 @@ def _print(
     return 0
 
 
-def _line(match: Match, number: int, options: Namespace) -> bytes:
+def _line(match: Match, number: int, options: Options) -> bytes:
     screen = screen_of(sys.stdout)
     if options.json:
         return match_line(match, number, weak=False)

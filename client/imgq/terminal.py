@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
 
-from imgq.answers import Match, Matches, SearchAnswer
 from imgq.lacking import lacking
 from imgq.paths import file_uri
-from imgq.screen import Screen
 from imgq.text import clip, counted, readable, readable_path, width
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from imgq.answers import Match, Matches, SearchAnswer
+    from imgq.screen import Screen
 
 DIVIDER = "- - weaker matches below - -"
 

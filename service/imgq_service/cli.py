@@ -6,8 +6,9 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from imgq.command import Parser, Version, run
+from imgq.command import run
 from imgq.errors import ImgqError
+from imgq.parsing import Parser, Version
 from imgq_service import launchd, systemd
 from imgq_service.launchers import command as launcher
 

@@ -18,7 +18,7 @@ Captured = pytest.CaptureFixture[bytes]
 
 
 def offered(word: str, before: str = "imgq") -> list[str]:
-    return candidates(before, word, cli._parser())
+    return candidates(before, word)
 
 
 @pytest.fixture

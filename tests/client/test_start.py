@@ -2,13 +2,26 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from client.fake_daemon import FakeDaemon, found, result
+from imgq import cli
+from imgq.options import parse, parser
+
+BIN = Path(sys.executable).parent
+
+# What msgpack imports is its own matter.
 PROGRAM = """
 import sys
+import msgpack
 before = set(sys.modules)
-import imgq.cli
-imgq.cli._parse(["-n", "3", "a", "cat"])
-print(*sorted(set(sys.modules) - before))
+from imgq.cli import main
+assert main(["a", "red", "car"]) == 0
+print(*sorted(set(sys.modules) - before), file=sys.stderr)
 """
 OURS = {
     "imgq",
@@ -17,45 +30,66 @@ OURS = {
     "imgq.cli",
     "imgq.command",
     "imgq.connection",
-    "imgq.durations",
     "imgq.errors",
     "imgq.lacking",
     "imgq.paths",
     "imgq.protocol",
+    "imgq.records",
     "imgq.screen",
     "imgq.searching",
     "imgq.terminal",
     "imgq.text",
 }
-# What costs milliseconds and is easily drawn in.
-DEAR = {
-    "asyncio",
-    "bz2",
-    "dataclasses",
-    "importlib.metadata",
-    "inspect",
-    "json",
-    "logging",
-    "numpy",
-    "pathlib",
-    "shutil",
-    "subprocess",
-    "tempfile",
-    "unicodedata",
-    "urllib",
-    "zlib",
-}
-# msgpack's own compiled half brings the other along.
-THIRD_PARTY = {"msgpack", "cython_runtime"}
+# All else costs milliseconds, and is easily drawn in: typing, argparse, socket, re, enum,
+# functools, contextlib, collections.abc, dataclasses, json, pathlib, ...
+THEIRS = {"__future__", "_socket"}
+NAMES = [name for name in vars(cli.Options) if not name.startswith("_")]
 
 
-def test_a_search_imports_only_what_it_needs() -> None:
+def test_a_search_imports_only_what_it_needs(daemon: FakeDaemon) -> None:
+    daemon.answers["search"] = found(result("/a.jpg"))
     # -S: whatever else is installed here may import things at every start.
     command = [sys.executable, "-S", "-c", f"import sys; sys.path[:] = {sys.path!r}\n{PROGRAM}"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    imported = set(done.stdout.split())
-    tops = {name.partition(".")[0] for name in imported}
+    assert done.stdout == "/a.jpg\n"
+    imported = set(done.stderr.split())
     assert {name for name in imported if name.partition(".")[0] == "imgq"} == OURS
-    assert imported & DEAR == set()
-    foreign = {top for top in tops - sys.stdlib_module_names if not top.startswith("_")}
-    assert foreign - {"imgq"} <= THIRD_PARTY
+    assert imported - OURS <= THEIRS
+
+
+def test_a_search_asks_once_and_greets_nobody(daemon: FakeDaemon) -> None:
+    daemon.answers["search"] = found(result("/a.jpg"))
+    assert cli.main(["a", "red", "car"]) == 0
+    assert [method for method, _ in daemon.calls] == ["search"]
+
+
+@given(st.lists(st.text().filter(lambda word: not word.startswith("-")), max_size=4))
+def test_words_without_options_mean_what_argparse_takes_them_for(words: list[str]) -> None:
+    short, long = cli._options(words), parse(words, cli.Options())
+    assert [*short.query] == [*long.query] == words
+    for name in NAMES:
+        if name != "query":
+            assert getattr(short, name) == getattr(long, name)
+
+
+def test_what_holds_where_nothing_is_told_is_what_the_parser_knows() -> None:
+    known = {one.dest: one.default for one in parser()._actions if one.dest != "help"}
+    told = {name: getattr(cli.Options, name) for name in NAMES if name != "query"}
+    assert {**told, "query": None, "completion": None, "version": None} == known
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [(["x"], 0, b""), (["--all", "x"], 0, b""), (["--help"], 0, b""), ([], 2, b"imgq: what ")],
+)
+def test_the_program_ends_with_its_status_and_all_that_it_printed(
+    daemon: FakeDaemon, words: list[str], status: int, said: bytes
+) -> None:
+    paths = [f"/{'x' * 200}/{number}.jpg" for number in range(500)]
+    daemon.answers["search"] = found(*map(result, paths))
+    done = subprocess.run([BIN / "imgq", *words], capture_output=True, check=False)
+    assert (done.returncode, done.stderr[: len(said)]) == (status, said)
+    if words[-1:] == ["x"]:
+        assert done.stdout.decode().split() == paths
+    else:
+        assert done.stdout.startswith(b"usage: imgq" if words else b"")

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from imgq.command import Parser
 from imgq.errors import ImgqError, Usage
+from imgq.parsing import Parser
 from imgq_service.launchers import installing
 from imgq_service.launchers.pieces import ALL, Launcher
 

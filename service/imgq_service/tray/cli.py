@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import Final
 
-from imgq.command import Parser, Version, run
+from imgq.command import run
 from imgq.errors import ImgqError
+from imgq.parsing import Parser, Version
 from imgq_service.door import knock
 
 PROGRAM: Final = "imgq-tray"
