@@ -11,7 +11,7 @@ import os
 import sys
 import time
 
-from imgq.command import leave, run
+from imgq.command import run
 from imgq.errors import ImgqError, Usage
 from imgq.screen import say, screen_of
 from imgq.searching import Searcher
@@ -21,7 +21,6 @@ from imgq.text import readable
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from typing import NoReturn
 
     from imgq.answers import Match, SearchAnswer
 
@@ -56,11 +55,6 @@ class Options:
     sheet: bool = False
     output: str | None = None
     open: bool = False
-
-
-def program() -> NoReturn:
-    """Run the command as a process of its own, which ends with it."""
-    leave(main())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -114,13 +108,19 @@ def _everywhere(options: Options) -> bool | None:
 
 
 def _options(arguments: Sequence[str]) -> Options:
-    options = Options()
-    if any(one.startswith("-") for one in arguments):
-        from imgq.options import parse  # noqa: PLC0415
+    # Words, and options that take nothing, are the same for argparse, which takes longer to
+    # import than the answer to come. All else is its business.
+    options, words = Options(), []
+    for one in arguments:
+        if not one.startswith("-"):
+            words.append(one)
+        elif one.startswith("--") and getattr(Options, one[2:], None) is False:
+            setattr(options, one[2:], True)
+        else:
+            from imgq.options import parse  # noqa: PLC0415
 
-        return parse(arguments, options)
-    # Words alone say the same to argparse, which takes longer to import than the answer to come.
-    options.query = arguments
+            return parse(arguments, Options())
+    options.query = words
     return options
 
 

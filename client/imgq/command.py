@@ -1,4 +1,4 @@
-"""What every program of ours shares: exit statuses, a quiet end, and a quick one."""
+"""What every program of ours shares: exit statuses, and a quiet end."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from imgq.text import readable
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import NoReturn
 
 INTERRUPTED = 130
 
@@ -37,21 +36,6 @@ def run(program: str, body: Callable[[], int]) -> int:
         say(program, readable(f"{error}: nothing more was written"))
         return 1
     return status
-
-
-def leave(status: int) -> NoReturn:
-    """End the process with a status, at once.
-
-    The interpreter's own end takes every module apart, one by one, which is a tenth of the time
-    of a search. Nothing here waits for it: whatever was opened is the kernel's to close, and a
-    program that has something to do at the end does not end with this.
-    """
-    for stream in (sys.stdout, sys.stderr):
-        try:  # noqa: SIM105 - contextlib takes longer to import
-            stream.flush()
-        except (OSError, ValueError):
-            pass  # said by `run` already, where there was anything to say
-    os._exit(status)
 
 
 def _body(body: Callable[[], int]) -> int:

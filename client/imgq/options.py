@@ -1,6 +1,6 @@
 """The options of `imgq`, whose one definition is what argparse is told here.
 
-Apart from `cli`, since a search of nothing but words has no use for it.
+Apart from `cli`, since few searches have a use for it: words need no parser.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How every command line of ours is parsed: by argparse, with errors of one line.
 
-Apart from `command`, since a search of nothing but words is not parsed at all.
+Apart from `command`, since a search of words needs no parser.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ import sys
 import msgpack
 before = set(sys.modules)
 from imgq.cli import main
-assert main(["a", "red", "car"]) == 0
+assert main(["a", "--all", "red", "car"]) == 0
 print(*sorted(set(sys.modules) - before), file=sys.stderr)
 """
 OURS = {
@@ -44,6 +44,8 @@ OURS = {
 # functools, contextlib, collections.abc, dataclasses, json, pathlib, ...
 THEIRS = {"__future__", "_socket"}
 NAMES = [name for name in vars(cli.Options) if not name.startswith("_")]
+FLAGS = [f"--{name}" for name in NAMES if getattr(cli.Options, name) is False]
+WORDS = st.text().filter(lambda word: not word.startswith("-"))
 
 
 def test_a_search_imports_only_what_it_needs(daemon: FakeDaemon) -> None:
@@ -63,13 +65,19 @@ def test_a_search_asks_once_and_greets_nobody(daemon: FakeDaemon) -> None:
     assert [method for method, _ in daemon.calls] == ["search"]
 
 
-@given(st.lists(st.text().filter(lambda word: not word.startswith("-")), max_size=4))
-def test_words_without_options_mean_what_argparse_takes_them_for(words: list[str]) -> None:
-    short, long = cli._options(words), parse(words, cli.Options())
-    assert [*short.query] == [*long.query] == words
-    for name in NAMES:
-        if name != "query":
-            assert getattr(short, name) == getattr(long, name)
+@given(st.lists(WORDS | st.sampled_from(FLAGS), max_size=6))
+def test_words_and_flags_mean_what_argparse_takes_them_for(told: list[str]) -> None:
+    short, long = cli._options(told), parse(told, cli.Options())
+    assert [getattr(short, name) for name in NAMES] == [getattr(long, name) for name in NAMES]
+    assert short.query == [one for one in told if one not in FLAGS]
+
+
+@pytest.mark.parametrize("told", ["-0", "-n5", "--limit=5", "--", "-people", "--al", "--query"])
+def test_all_else_is_left_to_argparse(told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr("imgq.options.parse", lambda *told: asked.append(told))
+    cli._options(["--all", "beach", told, "7"])
+    assert [given for given, _ in asked] == [["--all", "beach", told, "7"]]
 
 
 def test_what_holds_where_nothing_is_told_is_what_the_parser_knows() -> None:
