@@ -1,7 +1,11 @@
 """The records that a search makes are those of `typing`, which it does not import."""
 
+import copy
 import pickle
 import typing
+from typing import Any
+
+import pytest
 
 from imgq.answers import Match
 
@@ -31,14 +35,39 @@ class Theirs(typing.NamedTuple):
 
 
 def test_a_record_is_what_typing_makes_of_the_same_lines() -> None:
-    for name in ("__bases__", "__doc__", "__module__", "__match_args__", "_fields"):
+    for name in ("__doc__", "__module__", "__match_args__", "_fields", "_field_defaults"):
         assert getattr(Ours, name) == getattr(Theirs, name)
-    assert Ours._field_defaults == Theirs._field_defaults
-    assert tuple(Ours(b"/a")) == tuple(Theirs(b"/a")) == (b"/a", None)
-    assert repr(Ours(b"/a", score=0.5)) == "Ours(path=b'/a', score=0.5)"
-    assert Ours(b"/a")._replace(path=b"/p/b").name == b"b"
+    assert issubclass(Ours, tuple)
+    ours, theirs = Ours(b"/a/b", score=0.5), Theirs(b"/a/b", score=0.5)
+    assert (ours.path, ours.score, ours.name) == (b"/a/b", 0.5, b"b")
+    assert tuple(ours) == tuple(theirs)
+    assert hash(ours) == hash(theirs)
+    assert repr(ours) == repr(theirs).replace("Theirs", "Ours")
+    assert ours._asdict() == theirs._asdict()
+    assert Ours._make([b"/c", None]) == (b"/c", None)
+    assert ours._replace(path=b"/c").name == b"c"
+    assert not hasattr(ours, "__dict__")
+    with pytest.raises(AttributeError):
+        ours.path = b"/d"  # type: ignore[misc]
+    match ours:
+        case Ours(path, score=score):
+            assert (path, score) == (b"/a/b", 0.5)
 
 
-def test_a_match_travels_to_other_processes() -> None:
+@pytest.mark.parametrize("made", [Ours, Theirs])
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [((), {}), ((1, 2, 3), {}), ((1,), {"path": 2}), ((1,), {"x": 2}), ((), {"score": 1})],
+)
+def test_a_record_is_made_of_its_fields_only(
+    made: Any, values: tuple[int, ...], named: dict[str, int]
+) -> None:
+    with pytest.raises(TypeError):
+        made(*values, **named)
+
+
+def test_a_record_can_be_copied_and_sent_to_another_process() -> None:
     match = Match(b"/a", 0.5, 0.9, 1, {"machine": None})
-    assert pickle.loads(pickle.dumps(match)) == match
+    for twin in (copy.copy(match), copy.deepcopy(match), pickle.loads(pickle.dumps(match))):
+        assert twin == match
+        assert type(twin) is Match
