@@ -14,10 +14,10 @@ from imgq.command import run
 
 # A shell ignores SIGINT for what it runs in the background, and children inherit that.
 PROGRAM = """
-import signal, sys
+import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from imgq.cli import main
-sys.exit(main())
+from imgq.programs import imgq
+imgq()
 """
 IMGQ = (sys.executable, "-c", PROGRAM, "x")
 
@@ -53,6 +53,40 @@ def test_a_full_disk_is_one_line(daemon: FakeDaemon) -> None:
     assert done.returncode == 1
     assert done.stderr.count(b"\n") == 1
     assert b"No space left on device" in done.stderr
+
+
+HALF_DONE = """
+import sys
+from imgq import programs
+from imgq.command import run
+from imgq.errors import Refused
+
+def body():
+    sys.stdout.write("half")
+    raise Refused("busy", "no more")
+
+programs._run(lambda: run("imgqctl", body))
+"""
+
+
+def half_done(out: int) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-c", HALF_DONE]
+    # As for a person: what is printed waits in the process.
+    environment = {**os.environ, "PYTHONUNBUFFERED": ""}
+    return subprocess.run(command, env=environment, stdout=out, stderr=subprocess.PIPE, check=False)
+
+
+def test_what_was_printed_before_an_error_is_not_lost() -> None:
+    done = half_done(subprocess.PIPE)
+    assert (done.returncode, done.stdout, done.stderr) == (4, b"half", b"imgqctl: no more\n")
+
+
+def test_an_error_is_said_to_whoever_has_stopped_reading() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = half_done(writing)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (4, b"imgqctl: no more\n")
 
 
 def test_what_the_body_returns_is_the_status() -> None:
