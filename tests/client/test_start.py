@@ -45,7 +45,10 @@ OURS = {
 THEIRS = {"__future__", "_socket"}
 NAMES = [name for name in vars(cli.Options) if not name.startswith("_")]
 FLAGS = [f"--{name}" for name in NAMES if getattr(cli.Options, name) is False]
-WORDS = st.text().filter(lambda word: not word.startswith("-"))
+# No argument of a process can hold a zero byte.
+WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\0")).filter(
+    lambda word: not word.startswith("-")
+)
 
 
 def test_a_search_imports_only_what_it_needs(daemon: FakeDaemon) -> None:
