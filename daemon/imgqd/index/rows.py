@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 import weakref
 from pathlib import Path
 from typing import Final
@@ -26,6 +27,10 @@ from numpy.typing import NDArray
 from imgqd.index.allowed import Ids
 from imgqd.index.exact import Scores
 from imgqd.records import Vector
+
+_TRIED: Final = 16
+_SLOW: Final = 0.0003
+"""Where so many reads take so many seconds, the disk is asked: memory takes a tenth of that."""
 
 _BLOCK: Final = 2048
 """Rows that are read and compared at a time: 2 MB of 512 numbers."""
@@ -105,13 +110,23 @@ class Rows:
         rows.fill(0)
         places = (images * self._width).tolist()
         ends = [*(np.flatnonzero(np.diff(images) != 1) + 1).tolist(), len(images)]
-        start = 0
+        start, began = 0, time.perf_counter()
         with contextlib.suppress(OSError):  # a disk that fails: what is not read is lost
-            for end in ends:
+            for number, end in enumerate(ends):
+                if number == _TRIED and time.perf_counter() - began > _SLOW:
+                    self._announce(places, ends[number:], start)
                 into = self._slots[start] if end - start == 1 else [self._between(start, end)]
                 os.preadv(self._file, into, places[start])
                 start = end
         return rows
+
+    def _announce(self, places: list[int], ends: list[int], start: int) -> None:
+        """Let a disk begin with all that comes: one by one 768 rows take it six times as long."""
+        if hasattr(os, "posix_fadvise"):  # macOS has none
+            for end in ends:
+                length = (end - start) * self._width
+                os.posix_fadvise(self._file, places[start], length, os.POSIX_FADV_WILLNEED)
+                start = end
 
     def _between(self, start: int, end: int) -> memoryview:
         return self._bytes[start * self._width : end * self._width]
