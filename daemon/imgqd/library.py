@@ -337,9 +337,10 @@ class Library:
         sight = self.sight
         if sight is None:
             return
-        if change.vanished:
-            sight.index.remove(change.vanished)
-        for start in range(0, len(change.appeared), 1000):
-            block = change.appeared[start : start + 1000]
-            for images, vectors in self._mirror.vectors(sight.number, sight.model.dim, block):
-                sight.index.add(images, vectors)
+        with sight.index.changing():
+            if change.vanished:
+                sight.index.remove(change.vanished)
+            for start in range(0, len(change.appeared), 1000):
+                block = change.appeared[start : start + 1000]
+                for images, vectors in self._mirror.vectors(sight.number, sight.model.dim, block):
+                    sight.index.add(images, vectors)

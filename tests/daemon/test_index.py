@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import faiss
 import numpy as np
@@ -202,6 +202,40 @@ def test_a_sample_changes_no_more_than_the_library() -> None:
     index.judge(query, [])
     after = {row.tobytes() for row in index._sample.vectors}
     assert 0 < len(after - before) < 0.1 * 2048
+
+
+def test_who_changes_the_library_takes_its_sample_anew_where_somebody_asks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    counts: list[int] = []
+    taken = sample.taken
+
+    def note(ids: Ids, vectors: Callable[[Ids], Vector], before: Sample) -> Sample:
+        counts.append(len(ids))
+        return taken(ids, vectors, before)
+
+    monkeypatch.setattr(sample, "taken", note)
+    index, query = Index(DIM), vectors(9, 1)[0]
+
+    def change(first: int, many: int, *, asking: bool) -> None:
+        with index.changing():
+            index.add(range(first, first + many), vectors(first, many))
+            if asking:
+                index.judge(query, [0.5])
+
+    change(1, 1000, asking=False)
+    assert counts == [], "nobody asks"
+    index.judge(query, [0.5])
+    assert counts == [1000]
+    change(1001, 30, asking=True)
+    assert counts == [1000, 1030], "not by the question, but after it"
+    index.judge(query, [0.5])
+    change(1031, 5, asking=False)
+    assert counts == [1000, 1030], "too few to matter"
+    change(1036, 30, asking=False)
+    assert counts == [1000, 1030, 1065]
+    change(1066, 500, asking=True)
+    assert counts == [1000, 1030, 1065, 1565], "too many for the one before to stand for"
 
 
 def test_a_judge_forgets_what_was_removed() -> None:

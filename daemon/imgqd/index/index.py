@@ -6,9 +6,10 @@ else; every method holds it for its call of the form.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 
 import numpy as np
@@ -24,6 +25,9 @@ from imgqd.records import Vector
 _ASK_AGAIN: Final = 20
 """Background queries are asked anew (tens of milliseconds) once so small a part is new."""
 
+
+_BEARABLE: Final = 10
+"""Part of the library that may be new while the sample is taken anew."""
 
 _LARGE: Final = 50_000
 """To list so many takes memory that is worth a millisecond of giving it back."""
@@ -87,6 +91,8 @@ class Index:
         self._sample = Sample(np.empty(0, np.int64), np.empty((0, dim), np.float32))
         self._since_sample = 0
         self._since_asked = 0
+        self._is_asked = False
+        self._is_changing = False
         self._phrases = np.empty((0, dim), np.float32)
         self._behind: tuple[Backdrop | None, Backdrop | None] | None = None
         self._answers: OrderedDict[tuple[bytes, int], tuple[Ids, Scores]] = OrderedDict()
@@ -182,6 +188,7 @@ class Index:
         """
         with self._lock:
             self._refresh_sample()
+            self._is_asked = True
             taken, phrases, behind = self._sample, self._phrases, self._behind
             total = len(self._form)
         if behind is None:
@@ -194,14 +201,56 @@ class Index:
         found = total if count is None else count
         return judge.judge(scores, best, found, judge.blend(*behind, pictured))
 
+    @contextlib.contextmanager
+    def changing(self) -> Iterator[None]:
+        """Let the thread that makes all changes make some; a question need not look after them.
+
+        Where somebody asks, the sample is taken anew at their end, in that thread and mostly
+        without the lock: nobody else changes the form. Questions are judged by the one before.
+        """
+        self._is_changing = True
+        try:
+            yield
+            self._renew()
+        finally:
+            self._is_changing = False
+
+    def _renew(self) -> None:
+        with self._lock:
+            if not (self._is_asked and self._is_stale()):
+                return
+            self._is_asked = False
+            form, before, phrases = self._form, self._sample, self._phrases
+            is_other = self._since_asked > len(form) // _ASK_AGAIN
+        taken = self._taken(form.ids(), before)
+        behind = taken.behind(phrases) if is_other else None
+        with self._lock:
+            self._sample, self._since_sample = taken, 0
+            if behind is not None and self._phrases is phrases:
+                self._behind, self._since_asked = behind, 0
+
     def _refresh_sample(self) -> None:
-        """Take the sample anew once more than a hundredth of the library is not in it."""
-        held = len(self._form)
-        if self._since_sample <= held // 100 and len(self._sample.ids):
+        """Do the same for a question, with the lock, where nobody has done it or is about to."""
+        is_near = self._is_changing and self._since_sample <= len(self._form) // _BEARABLE
+        if len(self._sample.ids) and (is_near or not self._is_stale()):
             return
-        self._sample = sample.taken(self._form.ids(), self._form.vectors, self._sample)
-        if held > _LARGE:
-            machine.give_memory_back()
+        self._sample = self._taken(self._form.ids(), self._sample, self._form.vectors)
         self._since_sample = 0
-        if self._since_asked > held // _ASK_AGAIN:
+        if self._since_asked > len(self._form) // _ASK_AGAIN:
             self._behind = None
+
+    def _is_stale(self) -> bool:
+        """Return whether more than a hundredth of the library is not in the sample."""
+        return self._since_sample > len(self._form) // 100
+
+    def _taken(
+        self, ids: Ids, before: Sample, vectors: Callable[[Ids], Vector] | None = None
+    ) -> Sample:
+        taken = sample.taken(ids, vectors or self._vectors, before)
+        if len(ids) > _LARGE:
+            machine.give_memory_back()
+        return taken
+
+    def _vectors(self, images: Ids) -> Vector:
+        with self._lock:
+            return self._form.vectors(images)
