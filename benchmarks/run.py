@@ -37,6 +37,7 @@ _ALL: Final[dict[str, tuple[str, str]]] = {
     "window": ("", "--rounds 1 --count 100"),
     "scale": ("", "--smallest 20000"),
     "codes": ("", "--pictures 60000"),
+    "rows": ("", "--count 100000 --rounds 2"),
     "cluster": ("", "--batches 4"),
     "crowd": ("", "--rounds 1 --connections 60"),
 }
