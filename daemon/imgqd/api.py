@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from imgq import protocol
 from imgq.protocol import wire_path
-from imgqd import child
+from imgqd import child, explaining
 from imgqd import params as checked
 from imgqd.asking import Asking
 from imgqd.config import SettingsError
@@ -121,7 +121,7 @@ class Api:
         """Say the state of one path, and the reason."""
         checked.only(params, "path")
         path = checked.path_of(params.get("path"))
-        state, reason, detail = await self._core.why(path)
+        state, reason, detail = await explaining.why(self._core, path)
         return {"path": wire_path(path), "state": state, "reason": reason, "detail": detail}
 
     async def doctor(self, _: Session, params: Params) -> Any:

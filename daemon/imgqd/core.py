@@ -10,7 +10,7 @@ from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from imgqd import config, scan
+from imgqd import config
 from imgqd.bell import Bell
 from imgqd.cluster import Cluster
 from imgqd.config import Settings
@@ -22,10 +22,10 @@ from imgqd.outbox import Outbox
 from imgqd.pipeline import Pipeline
 from imgqd.power import Courtesy
 from imgqd.pulse import NotInSync, Pulse
-from imgqd.records import Hint, shown
+from imgqd.records import Hint
 from imgqd.repertoire import Repertoire
 from imgqd.roots import Roots
-from imgqd.scope import Scope, is_picture_name
+from imgqd.scope import Scope
 from imgqd.settle import Settler
 from imgqd.status import Status
 from imgqd.thumbnails import Thumbnails
@@ -157,46 +157,6 @@ class Core:
         if unquiet == pending > 0:
             return f"{_files(unquiet, 'is', 'are')} being written, or changed a moment ago"
         return f"{_files(pending, 'is', 'are')} still pending"
-
-    async def why(self, path: bytes) -> tuple[str, str | None, str]:  # noqa: PLR0911 - one each
-        """Return (state, reason, one sentence) for any path."""
-        name = shown(path)
-        root = self.scope.root_of(path)
-        if root is None:
-            return "unwatched", None, f"{name} lies in no watched folder: imgqctl add DIR"
-        known = next((one for one in self.roots.all if one.path == root), None)
-        if known is None or not known.online:
-            reason = self.roots.offline.get(root, "not seen yet")
-            return "offline", reason, f"{shown(root)} is offline ({reason})"
-        exclusion = self.scope.exclusion(path)
-        if exclusion is not None:
-            return "excluded", exclusion, f"{name} is left out: {exclusion}"
-        row = await self.library.read(lambda reader: reader.row(path))
-        try:
-            seen = await asyncio.to_thread(_look, path, self.scope)
-        except OSError as error:
-            words = error.strerror or str(error)
-            if row is not None and row.state == "indexed":
-                sentence = f"{name} is searchable as it was last seen: now {words.lower()}"
-                return "searchable", words, sentence
-            return "failed", words, f"{name} cannot be looked at: {words.lower()}"
-        if isinstance(seen, str):
-            return seen, None, _WORDS[seen].format(name)
-        if self.settler.holds(path):
-            return "pending", "not quiet", f"{name} is being written, or was a moment ago"
-        if row is None or row.state == "pending":
-            waits = self.status.waiting or "it is being worked on"
-            return "pending", waits, f"{name} is not in yet: {waits}"
-        if row.state == "failed":
-            return "failed", row.reason, f"{name} cannot be indexed: {row.detail}"
-        return await self._searchable(name, row.image)
-
-    async def _searchable(self, name: str, image: int | None) -> tuple[str, str | None, str]:
-        index = self.library.index
-        if index is not None and image is not None and image in index:
-            return "searchable", None, f"{name} is searchable"
-        detail = self.models.state.detail or "its vector is not made yet"
-        return "pending", detail, f"{name} is found by its name only: {detail}"
 
     # Work and rest
 
@@ -343,24 +303,6 @@ class Core:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-_WORDS: Final = {
-    "missing": "{} does not exist",
-    "not_an_image": "{} is no picture file that imgq reads, by its name or kind",
-}
-
-
-def _look(path: bytes, scope: Scope) -> str | None:
-    """Return what keeps a path from being a picture file; raises OSError where that is hidden."""
-    try:
-        os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return "missing"
-    if not is_picture_name(os.path.basename(path)):
-        return "not_an_image"
-    seen = scan.observe(path, scope, 0.0, live=True)
-    return "not_an_image" if seen is None or seen.stamp is None else None
 
 
 def _files(count: int, one: str, many: str) -> str:

@@ -126,7 +126,11 @@ class Desk:
                 self.core.asked.append(("page", arguments[2:]))
                 return self.core.answer
 
+            async def why(core: Any, path: bytes) -> Any:
+                return await core.why(path)
+
             self._patch.setattr("imgqd.search.everything", everything)
+            self._patch.setattr("imgqd.explaining.why", why)
             self._patch.setattr("imgqd.search.page", page)
             api = Api(cast("Core", self.core), "1.2.3")
             session = cast(
