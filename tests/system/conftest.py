@@ -37,6 +37,15 @@ def house(shared_house: House) -> House:
     return shared_house
 
 
+@pytest.fixture(scope="session")
+def photographed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """One daemon with a full-size model in float32, and the photographs, if they are there."""
+    from system.full_size import photographed_in  # it imports torch
+
+    with photographed_in(tmp_path_factory.getbasetemp()) as house:
+        yield house
+
+
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """Give a daemon of the module's own with four drawings, one of them oddly named."""

@@ -6,23 +6,36 @@ not. Nothing is downloaded for it.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import sqlite3
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import open_clip
+import pytest
 import safetensors.torch
 import torch
 from numpy.typing import NDArray
 from open_clip.push_to_hf_hub import save_config_for_hf
 from PIL import Image, ImageOps
 
+from house import House, running
+from imgqd import exports, weights
+
 ARCHITECTURE = "ViT-B-32"
 
 PHOTOGRAPHS = Path(__file__).parents[2].parent / "shared" / "corpus" / "dev" / "photos"
 """Real photographs, where this checkout has them beside it."""
+
+WORDLESS = Path(__file__).parents[1] / "wordless"
+"""A text tower that says the same of everything, where PYTHONPATH names the folder."""
+
+PATIENCE = 100.0
+"""Seconds for all of the photographs: a slow machine takes its time."""
 
 Rows = NDArray[np.float32]
 
@@ -41,6 +54,36 @@ def saved_in(base: Path, architecture: str = ARCHITECTURE) -> Path:
     config = open_clip.get_model_config(architecture)
     save_config_for_hf(model, folder / "open_clip_config.json", config)
     return folder
+
+
+@contextlib.contextmanager
+def daemon_in(base: Path, precision: str, *, reads: bool = True) -> Iterator[House]:
+    """Run a daemon with the model in a precision; unless it `reads`, its words mean nothing.
+
+    It is written down that the model cannot be exported: torch answers for good.
+    """
+    model = f"local-dir:{saved_in(base)}"
+    house = House(base / precision, model=model, settings=f'precision = "{precision}"\n')
+    if not reads:
+        house.put_before(WORDLESS)
+    with contextlib.ExitStack() as stack:
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        patch.setenv("XDG_CACHE_HOME", house.environment["XDG_CACHE_HOME"])
+        key = weights.find(model).key
+        with exports.making(key) as place:
+            exports.write(place, exports.Manifest(key, "torch is asked here"))
+        yield stack.enter_context(running(house))
+
+
+@contextlib.contextmanager
+def photographed_in(base: Path) -> Iterator[House]:
+    """Run a daemon in float32 that has seen the photographs, where this checkout has them."""
+    with daemon_in(base, "float32") as house:
+        if PHOTOGRAPHS.is_dir():
+            shutil.copytree(PHOTOGRAPHS, house.pictures, dirs_exist_ok=True)
+        with house.client() as client:
+            client.sync(PATIENCE)
+        yield house
 
 
 class Reference:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from house import House, running
-from imgqd import exports, weights
-from imgqd.config import ModelSettings
-from imgqd.texts import TextEncoder
-from system.full_size import Reference, Rows, saved_in, stored
+from house import House
+from imgqd import weights
+from imgqd.towers import Towers
+from system.full_size import Reference, Rows, daemon_in, saved_in, stored
 
 pytestmark = [pytest.mark.system, pytest.mark.model]
 
@@ -76,29 +74,23 @@ SCALED = "large.jpg"
 
 
 class Outcome(NamedTuple):
-    """What one daemon made of the pictures; `scores` has each text's cosines by path."""
+    """What one daemon made of the pictures."""
 
     precision: str
     vectors: dict[str, Rows]
-    scores: dict[str, dict[str, float | None]]
     said: str
+
+
+class Spoken(NamedTuple):
+    """The same of a daemon that was asked the texts: `scores` has each one's cosines by path."""
+
+    outcome: Outcome
+    scores: dict[str, dict[str, float | None]]
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return saved_in(tmp_path_factory.getbasetemp())
-
-
-@pytest.fixture(scope="module")
-def cache(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a cache folder in which it stands that the model cannot be exported: torch answers."""
-    folder = tmp_path_factory.mktemp("cache")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(folder))
-        found = weights.find(f"local-dir:{model}")
-        with exports.making(found.key) as place:
-            exports.write(place, exports.Manifest(found.key, "torch is asked here"))
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -115,33 +107,48 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module", params=ENOUGH)
-def outcome(
-    request: pytest.FixtureRequest,
-    tmp_path_factory: pytest.TempPathFactory,
-    model: Path,
-    cache: Path,
-    pictures: Path,
-) -> Outcome:
-    base = tmp_path_factory.mktemp(request.param)
-    house = House(base, model=f"local-dir:{model}", settings=f'precision = "{request.param}"\n')
-    house.environment["XDG_CACHE_HOME"] = str(cache)
-    for path in pictures.iterdir():
-        os.link(path, house.pictures / path.name)
-    with running(house):
-        house.sync()
-        said = house.status().embedder["precision"]
-        by = house.status().model["text"]["by"]
-        with house.client() as client:
-            answers = {text: client.search(text, weak=True).results for text in TEXTS}
-        vectors = {path.name: vector for path, vector in stored(house.catalog).items()}
-        house.stop()
-    assert by == "torch"
-    scores = {
-        text: {Path(os.fsdecode(match.path)).name: match.score for match in results}
+def seen(house: House, pictures: Path, precision: str) -> Outcome:
+    """Return what a daemon makes of the pictures once they are one of its folders."""
+    with house.client() as client:
+        client.add_root(pictures)
+    house.sync()
+    vectors = {
+        path.name: vector
+        for path, vector in stored(house.catalog).items()
+        if path.parent == pictures
+    }
+    return Outcome(precision, vectors, house.status().embedder["precision"])
+
+
+@pytest.fixture(scope="module")
+def spoken(photographed: House, pictures: Path) -> Spoken:
+    """Ask the texts of the daemon that has the photographs, too, and take the pictures away."""
+    outcome = seen(photographed, pictures, "float32")
+    assert photographed.status().model["text"]["by"] == "torch"
+    with photographed.client() as client:
+        answers = {text: client.search(text, limit=1000, weak=True).results for text in TEXTS}
+        client.remove_root(pictures)
+    photographed.sync()
+    of_each = {
+        text: {Path(os.fsdecode(match.path)): match.score for match in results}
         for text, results in answers.items()
     }
-    return Outcome(request.param, vectors, scores, said)
+    scores = {
+        text: {path.name: score for path, score in found.items() if path.parent == pictures}
+        for text, found in of_each.items()
+    }
+    return Spoken(outcome, scores)
+
+
+@pytest.fixture(scope="module", params=ENOUGH)
+def outcome(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, pictures: Path
+) -> Outcome:
+    if request.param == "float32":
+        spoken: Spoken = request.getfixturevalue("spoken")
+        return spoken.outcome
+    with daemon_in(tmp_path_factory.getbasetemp(), request.param, reads=False) as house:
+        return seen(house, pictures, request.param)
 
 
 @pytest.mark.parametrize("name", PICTURES)
@@ -167,27 +174,23 @@ def test_the_daemon_says_the_precision_that_the_settings_ask_for(outcome: Outcom
 
 @pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
 def test_a_score_is_the_cosine_of_open_clips_text_and_the_stored_vector(
-    outcome: Outcome, reference: Reference, text: str
+    spoken: Spoken, reference: Reference, text: str
 ) -> None:
     query = reference.text(text)
-    expected = {name: float(vector @ query) for name, vector in outcome.vectors.items()}
-    assert outcome.scores[text] == pytest.approx(expected, abs=1e-3)
+    expected = {name: float(vector @ query) for name, vector in spoken.outcome.vectors.items()}
+    assert spoken.scores[text] == pytest.approx(expected, abs=1e-3)
     assert max(expected.values()) - min(expected.values()) > 1e-2
 
 
-def test_a_texts_vector_is_that_of_open_clip(
-    model: Path, reference: Reference, cache: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("precision", ENOUGH)
+def test_a_texts_vector_is_that_of_open_clip_whatever_the_pictures_precision(
+    model: Path, reference: Reference, precision: str
 ) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
-    ours = asyncio.run(_encoded(ModelSettings(name=f"local-dir:{model}")))
-    cosines = np.stack(ours) @ np.stack([reference.text(text) for text in TEXTS]).T
+    name = f"local-dir:{model}"
+    towers = Towers()
+    params = {"role": "text", "device": "cpu", "precision": precision, "batch": None}
+    assert towers.load(name, weights.find(name), params)["precision"] == "float32"
+    ours = np.frombuffer(towers.texts({"texts": list(TEXTS)}), np.float32).reshape(len(TEXTS), -1)
+    cosines = ours @ np.stack([reference.text(text) for text in TEXTS]).T
     assert np.diagonal(cosines).min() >= ENOUGH["float32"]
     assert (cosines - 2 * np.eye(len(TEXTS))).max() < ENOUGH["float32"]
-
-
-async def _encoded(settings: ModelSettings) -> list[Rows]:
-    encoder = TextEncoder(settings, lambda: None)
-    try:
-        return [await encoder.encode(text) for text in TEXTS]
-    finally:
-        await encoder.stop()
