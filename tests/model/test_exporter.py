@@ -17,9 +17,10 @@ import safetensors.torch
 import torch
 from numpy.typing import NDArray
 
-from imgqd import attention, exports, presets, weights
+from imgqd import attention, encoder, exports, presets, weights
 from imgqd.everyday import PHRASES
 from imgqd.light import Light
+from imgqd.serving import Fault
 from model.test_tokens import ODD
 from system.full_size import saved_in
 
@@ -179,6 +180,21 @@ def test_a_small_tower_is_exported_as_it_is(
     assert cosines(light, (*ODD, *PHRASES), known).min() > 0.9999
     # Its table of tokens is read where it lies, and not stored once more.
     assert not (exports.place(found.key) / exports.ROWS).exists()
+
+
+def test_a_damaged_export_is_no_encoder_and_is_made_again_as_it_was(
+    home: Path, tmp_path: Path, export: Exporter
+) -> None:
+    name = small(tmp_path / "model")
+    _, _, found = light_of(name, home, export)
+    file = exports.place(found.key) / "text.weights"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    with pytest.raises(Fault) as refused:
+        encoder.Encoder().load({"role": "text", "name": name})
+    assert refused.value.code == "unexported"  # as where there was none: torch answers meanwhile
+    assert export(name, home) == ""
+    assert file.read_bytes() == whole
 
 
 @pytest.mark.parametrize(
