@@ -236,8 +236,10 @@ class Decoders:
         self.count = count
         name = "thumbnailer" if urgent else "decoder"
         self._all = [Decoder(f"{name} {n}", limits, urgent=urgent) for n in range(count)]
-        self._free: asyncio.Queue[Decoder] = asyncio.Queue()
-        for decoder in self._all:
+        # The last one that was given back is lent first: it runs, and where files come one at
+        # a time no second one is started.
+        self._free: asyncio.Queue[Decoder] = asyncio.LifoQueue()
+        for decoder in reversed(self._all):
             self._free.put_nowait(decoder)
 
     @property
@@ -277,9 +279,10 @@ class Decoders:
 
     async def release(self) -> None:
         """End all processes that have no file in hand."""
-        for _ in range(self._free.qsize()):
-            decoder = self._free.get_nowait()
-            try:
+        idle = [self._free.get_nowait() for _ in range(self._free.qsize())]
+        try:
+            for decoder in idle:
                 await decoder.stop()
-            finally:
+        finally:
+            for decoder in reversed(idle):
                 self._free.put_nowait(decoder)

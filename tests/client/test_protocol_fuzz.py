@@ -12,7 +12,7 @@ from wire_shapes import HEADERS, check_stream, streams
 SMALL = Limits(frame=48, array=4, map=3)
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(streams())
 def test_a_stream_reads_the_same_however_it_is_cut_and_only_protocol_errors_end_it(
     pieces: list[bytes],
@@ -24,7 +24,7 @@ def test_a_stream_reads_the_same_however_it_is_cut_and_only_protocol_errors_end_
 @example([msgpack.packb([0, 1, "m", [{"a": 1, "b": 2, "c": 3, "d": 4}]])])
 @example([msgpack.packb([2, 5, []])])
 @example([msgpack.packb([2, "m", [b"x" * 20, b"y" * 20]])[:40], b"y" * 9])
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(streams())
 def test_the_same_holds_where_nearly_everything_is_over_a_limit(pieces: list[bytes]) -> None:
     size = SMALL.frame

@@ -45,7 +45,7 @@ def coded(rows: Vector) -> Compact:
     return codes
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     seed=st.integers(0, 1 << 30),
     dim=st.sampled_from([8, 20, 64, 100, 512]),

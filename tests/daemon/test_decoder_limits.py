@@ -159,6 +159,24 @@ def test_a_decoder_is_exchanged_after_so_many_files(
     assert [served.count(pid) for pid in dict.fromkeys(served)] == [3, 3, 1]
 
 
+def test_files_that_come_one_at_a_time_start_one_decoder_and_those_together_more(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(encoded(drawing(), "PNG"))
+
+    async def scene() -> None:
+        async with decoding(count=2) as decoders:
+            for _ in range(3):
+                assert await reason(decoders, path) == "fine"
+            [pid] = decoders.pids
+            await asyncio.gather(reason(decoders, path), reason(decoders, path))
+            assert len(decoders.pids) == 2
+            assert pid in decoders.pids
+
+    asyncio.run(scene())
+
+
 def test_new_limits_hold_from_the_next_file_on(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(encoded(drawing(), "PNG"))

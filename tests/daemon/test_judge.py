@@ -39,7 +39,7 @@ def judged(scores: Scores, backdrop: Backdrop | None = None) -> Judge:
 
 
 def marked(judge: Judge, scores: Sequence[float] | Scores) -> int:
-    return sum(judge.relevance(float(score)) >= 0.5 for score in scores)
+    return sum(relevance >= 0.5 for relevance in judge.relevances(list(map(float, scores))))
 
 
 values = st.lists(st.floats(-1, 1, width=32), min_size=1, max_size=40)

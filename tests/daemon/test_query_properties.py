@@ -90,13 +90,13 @@ def test_any_text_is_a_line(line: str) -> None:
     check(line, understand(line))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(lines)
 def test_pieces_in_any_order_are_a_line(line: str) -> None:
     check(line, understand(line))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(mutated())
 @example("+0.5:( car")
 @example("car like:(")

@@ -58,7 +58,7 @@ def expected(pieces: list[bytes]) -> tuple[list[int], bool]:
     return asked, False
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(pieces=streams())
 def test_every_question_in_a_stream_is_answered_once_unless_it_stops_making_sense(
     pieces: list[bytes],

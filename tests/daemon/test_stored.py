@@ -171,7 +171,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     steps=steps,
     listed=st.sampled_from([0, 3, 20_000]),
