@@ -2,10 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 MINUTES ?= 30
+UNIT_WORKERS ?= 2
 PATHS := client daemon service tests benchmarks
 
 # What runs beside one another is shown as a whole, where this make can.
-BESIDE := $(MAKE) --no-print-directory -j 2 $(if $(filter output-sync,$(.FEATURES)),-Otarget)
+BESIDE := $(MAKE) --no-print-directory $(if $(filter output-sync,$(.FEATURES)),-Otarget)
 
 # Compiled once, as where it is installed, and not by each of a thousand processes.
 unexport PYTHONDONTWRITEBYTECODE
@@ -23,10 +24,10 @@ unexport PYTHONDONTWRITEBYTECODE
 demo: .venv/installed
 	@$(BIN)/python daemon/demo/tour.py
 
-# mypy is one process, and has a processor of its own.
+# Processes wait, for quiet times and one another: what computes takes what they leave of two cores.
+# The longest begin first; types, lint and unit follow one another beside them.
 test: .venv/installed
-	@$(BESIDE) unit types lint
-	@$(MAKE) --no-print-directory system
+	@$(BESIDE) -j 3 UNIT_WORKERS=0 processes models types lint unit
 
 lint: .venv/installed
 	@$(BIN)/ruff check $(PATHS)
@@ -36,11 +37,13 @@ lint: .venv/installed
 types: .venv/installed
 	@$(BIN)/mypy
 
+# Alone it takes two cores; among others, one process costs least.
 unit: .venv/installed
-	@$(BIN)/python -m pytest -m 'not system and not model and not faults and not server' -n 2
+	@$(BIN)/python -m pytest -m 'not system and not model and not faults and not server' \
+		-n $(UNIT_WORKERS)
 
 system: .venv/installed
-	@$(BESIDE) models processes
+	@$(BESIDE) -j 2 models processes
 
 # In one process, which imports torch once.
 models: .venv/installed

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.system
 @pytest.fixture(scope="module")
 def shared_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """Give the whole of it, torch and all, to what a folder's changes come down to."""
-    with running(House(tmp_path_factory.mktemp("changes"))) as house:
+    with running(House(tmp_path_factory.mktemp("changes"), torchless=True)) as house:
         yield house
 
 

@@ -187,7 +187,7 @@ def test_what_no_event_tells_of_is_found_by_the_walk_from_time_to_time(
 
 @pytest.mark.parametrize(
     "count",
-    [5_000, pytest.param(50_000, marks=[pytest.mark.faults, pytest.mark.timeout(600)])],
+    [2_000, pytest.param(50_000, marks=[pytest.mark.faults, pytest.mark.timeout(600)])],
 )
 def test_a_storm_of_creations_and_deletions_leaves_nothing_and_costs_no_memory(
     plain_house: House, count: int, record_property: Callable[[str, object], None]

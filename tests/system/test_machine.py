@@ -14,7 +14,7 @@ from changes.machine import run
 pytestmark = pytest.mark.system
 
 SHORT = settings(
-    max_examples=10,
+    max_examples=7,
     stateful_step_count=40,
     # A step takes a second: what fails is told as it is, and made small by `make soak`.
     phases=[Phase.generate],

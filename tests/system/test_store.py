@@ -37,7 +37,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     base = tmp_path_factory.mktemp("shared")
     with serving(base) as server:
         # Embedded once, known to both: a content that is known costs no model.
-        with running(House(base / "seed")) as seed:
+        with running(House(base / "seed", torchless=True)) as seed:
             for number in range(SPARE):
                 picture(seed.pictures / f"{number}.png", number)
             seed.sync()
