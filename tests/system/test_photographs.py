@@ -16,6 +16,7 @@ pytestmark = [
     pytest.mark.skipif(not PHOTOGRAPHS.is_dir(), reason=f"no photographs at {PHOTOGRAPHS}"),
 ]
 
+
 def photographs(house: House) -> list[Path]:
     return sorted(path for path in house.pictures.rglob("*") if path.is_file())
 
