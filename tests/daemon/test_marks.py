@@ -11,6 +11,8 @@ WHOLE = "import pytest\npytestmark = [pytest.mark.system, pytest.mark.skipif(Fal
 ONE = "@pytest.mark.system\ndef test_one(): ...\ndef test_two(): ...\n"
 BOTH = f"{WHOLE}@pytest.mark.model\ndef test_one(): ...\n"
 
+LINES = f"pytestmark = [\n    pytest.mark.system,\n\n    pytest.mark.model,\n]\n{ONE}"
+
 
 @pytest.mark.parametrize(
     ("text", "asked", "is_read"),
@@ -26,6 +28,8 @@ BOTH = f"{WHOLE}@pytest.mark.model\ndef test_one(): ...\n"
         (BOTH, "model and not faults", True),
         (BOTH, "system and not model and not faults", True),
         (BOTH, UNIT, False),
+        (LINES, "model and not faults", True),
+        (LINES, "system and not model", False),
         ("pytestmark = pytest.mark.model\n", "system", False),
         ("def test_one(): ...", "timeout(method='x')", True),
     ],

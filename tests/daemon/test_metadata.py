@@ -412,7 +412,8 @@ def test_counts_without_end_come_to_an_end() -> None:
         tiff(text(0x010F, b"Canon"), (0x927C, 7, most, loop), (EXIF, 4, 1, loop)), heif,
         png(*[(b"zTXt", b"a\0\0" + zlib.compress(bytes(1 << 20)))] * 9000), bytes(1 << 24),
     ):  # fmt: skip
-        metadata.read(content, None, ("<a>" * 100_000).encode())
+        metadata.read(content, None, None)
+    metadata.read(photo(TAGS), None, ("<a>" * 100_000).encode())
     assert time.process_time() - began < 5
     assert said(photo(TAGS), "<a/>" * 250_000)["rating"] == 4
 
