@@ -6,7 +6,6 @@ import ast
 import itertools
 import re
 
-
 _ASSIGNED = re.compile(r"^pytestmark[ =].*(?:\n(?:[ \t)\]}].*)?)*", re.MULTILINE)
 """The assignment, with the lines that belong to it: indented, closing a bracket, or empty."""
 
