@@ -189,7 +189,7 @@ GOALS: Final = (
     ),
     *_of_size(
         1_000_000, 0.003, (0.99, 0.98), 160e6, 4.0, 180.0, 0.03,
-        {"search": "136 lists are looked through and 768 vectors compared, as recall asks for"},
+        {"search": "136 lists are looked through and 576 vectors compared, as recall asks for"},
     ),
     *_of_size(
         10_000_000, 0.006, (0.98, 0.96), 1.2e9, 10.0, 2400.0, 0.3,

@@ -189,7 +189,7 @@ async def _changed(core: Core, queries: Any) -> dict[str, Any]:
     times: list[float] = []
     began = time.monotonic()
     while not done.is_set():
-        for query in queries[:50]:
+        for query in queries:
             asked = time.perf_counter()
             await core.ask(query)
             times.append(time.perf_counter() - asked)

@@ -37,10 +37,14 @@ _USUAL: Final = 300
 """Pictures that a search usually asks for: the best that a query is judged by, and spare ones."""
 
 _RERANKED: Final = 3
-"""So many candidates for each picture that is wanted are compared exactly."""
+_RERANKED_MOVED: Final = 2
+"""So many candidates for each picture that is wanted are compared exactly; fewer suffice where
+pictures were moved to where queries are."""
 
 _AT_LEAST: Final = 768
-"""Candidates that are compared exactly, however few are wanted: that takes a millisecond."""
+_AT_LEAST_MOVED: Final = 576
+"""Candidates that are compared exactly, however few are wanted: 768 take a millisecond and a half.
+"""
 
 _ONE_QUERY: Final = 11
 """FAISS's number for it (IndexIVFFastScan.h)."""
@@ -66,8 +70,11 @@ class Codes:
     listed: Final = 20_000
     """So many are compared one by one: reading them from the disk's cache takes 10 ms."""
 
-    def __init__(self, held: faiss.IndexIVF) -> None:
+    def __init__(self, held: faiss.IndexIVF, *, is_moved: bool = False) -> None:
+        """Take what FAISS holds; `is_moved` says that it was moved to where queries are."""
         self._faiss = held
+        self._least = _AT_LEAST_MOVED if is_moved else _AT_LEAST
+        self._each = _RERANKED_MOVED if is_moved else _RERANKED
         # One query at a time, its candidates gathered loosely: a seventh less than the default.
         held.implem = _ONE_QUERY  # type: ignore[attr-defined]
         self._centres: faiss.Index | None = None
@@ -93,7 +100,7 @@ class Codes:
         return codes
 
     @classmethod
-    def load(cls, path: Path) -> Self:
+    def load(cls, path: Path, *, is_moved: bool = False) -> Self:
         """Return codes that were saved; raises ValueError where FAISS cannot read them."""
         try:
             held = faiss.read_index(str(path))
@@ -101,7 +108,7 @@ class Codes:
             raise ValueError(f"{path.name}: {error}") from error
         if not isinstance(held, faiss.IndexIVF):
             raise ValueError(f"{path.name} holds no lists")  # noqa: TRY004 - a bad file
-        return cls(held)
+        return cls(held, is_moved=is_moved)
 
     def save(self, path: Path) -> None:
         """Write to a file; whether the disk took all of it has to be looked at afterwards.
@@ -168,7 +175,7 @@ class Codes:
         """
         deep = max(1.0, count / _USUAL / max(share, 1e-6))
         probed = min(self.lists, math.ceil(_PROBED * math.sqrt(deep)))
-        wanted = min(len(self), max(_AT_LEAST, _RERANKED * count))
+        wanted = min(len(self), max(self._least, self._each * count))
         if wanted == 0:
             return np.empty(0, np.int64)
         how = faiss.IVFSearchParameters(nprobe=probed)  # type: ignore[call-arg]

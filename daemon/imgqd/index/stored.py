@@ -166,4 +166,6 @@ class Stored:
 def load(folder: Path, head: Head) -> Codes | Compact:
     """Return a snapshot's codes; raises ValueError or OSError where they cannot be read."""
     path = folder / head.codes
-    return Codes.load(path) if head.scale is None else Compact.load(path, head.scale)
+    if head.scale is not None:
+        return Compact.load(path, head.scale)
+    return Codes.load(path, is_moved=any(head.shift))
