@@ -45,13 +45,13 @@ unit: .venv/installed
 system: .venv/installed
 	@$(BESIDE) -j 2 models processes
 
-# In one process, which imports torch once.
+# In one process, which imports torch once. A second thread would spin beside the others' work.
 models: .venv/installed
-	@$(BIN)/python -m pytest -m 'model and not faults' -n 0
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m 'model and not faults' -n 0
 
 processes: .venv/installed
-	@# Half of it waits for processes and quiet times: four files at a time share two cores well.
-	@$(BIN)/python -m pytest -m 'system and not model and not faults' -n 4 --dist loadfile \
+	@# Half of it waits for processes and quiet times: five files at a time share two cores well.
+	@$(BIN)/python -m pytest -m 'system and not model and not faults' -n 5 --dist loadfile \
 		--no-loadscope-reorder
 
 # Every fault, with the long runs of what a person's disk does to the daemon that make test leaves out.
