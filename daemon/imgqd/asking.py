@@ -147,9 +147,14 @@ class Asking:
         """Return this machine's ranking; the store is asked meanwhile, and not waited for."""
         core = self._core
         # Taken before the search: what comes in meanwhile is no part of the claim.
-        as_of, pending = await core.status.as_of()
+        claiming = asyncio.create_task(core.status.as_of())
+        try:
+            wanted = await self._meaning.wanted(line)  # which may take longer than the claim
+        except BaseException:
+            claiming.cancel()
+            raise
+        as_of, pending = await claiming
         degraded = core.status.degraded()
-        wanted = await self._meaning.wanted(line)
         # Not of the page alone: the next ones are part of the same order.
         wide = min(core.settings.server.max_results, max(_PAGES * most, _LEAST))
         if asked is not None:
