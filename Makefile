@@ -50,8 +50,8 @@ models: .venv/installed
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m 'model and not faults' -n 0
 
 processes: .venv/installed
-	@# Half of it waits for processes and quiet times: five files at a time share two cores well.
-	@$(BIN)/python -m pytest -m 'system and not model and not faults' -n 5 --dist loadfile \
+	@# Half of it waits for processes and quiet times: four files at a time share two cores well.
+	@$(BIN)/python -m pytest -m 'system and not model and not faults' -n 4 --dist loadfile \
 		--no-loadscope-reorder
 
 # Every fault, with the long runs of what a person's disk does to the daemon that make test leaves out.
