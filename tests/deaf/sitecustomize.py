@@ -10,13 +10,6 @@ import os
 import sys
 from typing import Any
 
-
-def _stay(_: int) -> int:
-    return 0
-
-
-os.nice = _stay  # as in tests/eager
-
 if sys.platform == "linux" and os.path.basename(sys.orig_argv[-1]) == "imgqd":
     from watchdog.observers.inotify import InotifyEmitter
 

@@ -12,8 +12,6 @@ import drawings
 from faults_ground import WITHOUT_OVERRIDE, Missing, Mounts, check_limits, ext4, limited
 from house import House, running
 
-EAGER = Path(__file__).parents[1] / "eager"
-
 _numbers = itertools.count()
 
 
@@ -22,14 +20,6 @@ def shared_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """One daemon for all tests that need no life of its own; `house` gives each a clean folder."""
     with running(House(tmp_path_factory.mktemp("shared"), torchless=True)) as house:
         yield house
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _eager() -> Iterator[None]:
-    """Let no process step back behind others: beside a whole suite it would starve."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(EAGER), prepend=os.pathsep)
-        yield
 
 
 @pytest.fixture

@@ -31,8 +31,11 @@ ARCHITECTURE = "ViT-B-32"
 PHOTOGRAPHS = Path(__file__).parents[2].parent / "shared" / "corpus" / "dev" / "photos"
 """Real photographs, where this checkout has them beside it."""
 
+EAGER = Path(__file__).parents[1] / "eager"
+"""Whoever embeds does not step back behind the rest of the suite."""
+
 WORDLESS = Path(__file__).parents[1] / "wordless"
-"""A text tower that says the same of everything, where PYTHONPATH names the folder."""
+"""The same, and a text tower that says the same of everything."""
 
 PATIENCE = 100.0
 """Seconds for all of the photographs: a slow machine takes its time."""
@@ -64,8 +67,7 @@ def daemon_in(base: Path, precision: str, *, reads: bool = True) -> Iterator[Hou
     """
     model = f"local-dir:{saved_in(base)}"
     house = House(base / precision, model=model, settings=f'precision = "{precision}"\n')
-    if not reads:
-        house.put_before(WORDLESS)
+    house.put_before(EAGER if reads else WORDLESS)
     with contextlib.ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         patch.setenv("XDG_CACHE_HOME", house.environment["XDG_CACHE_HOME"])

@@ -9,13 +9,6 @@ from __future__ import annotations
 import os
 import sys
 
-
-def _stay(_: int) -> int:
-    return 0
-
-
-os.nice = _stay  # as in tests/eager
-
 if "imgqd.embedder" in sys.orig_argv and sys.orig_argv[-1] == "image":
     # Its products are small, and other tests work beside it.
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
